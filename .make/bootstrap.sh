@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# bootstrap.sh gpt|test|lint: does this machine have what the stage needs?
+#
+# It looks by trying: a small C++20 program is compiled and linked with $CXX and the flags of the
+# build. Nothing missing: it says nothing. Something missing: it installs it with apt-get where that
+# asks for no password; elsewhere it prints the commands to type, and fails.
+set -u
+stage=$1
+CXX=${CXX:-g++} FLAGS=${FLAGS:-} LDFLAGS=${LDFLAGS:-} SANITIZE=${SANITIZE:-}
+CLANG_FORMAT=${CLANG_FORMAT:-clang-format}
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+# ---- What each need is called by apt, dnf, pacman and brew; a dash: comes with the compiler ------
+
+compiler=${CXX##* }      # "ccache g++-13" -> g++-13
+compiler=${compiler##*/} # /usr/bin/g++ -> g++
+case $compiler in
+  clang++*) version=${compiler#clang++}
+            compilers="clang$version,libomp$version-dev clang,libomp-devel clang,openmp" ;;
+  g++-*)    version='' compilers="$compiler gcc-c++ gcc" ;;
+  *)        version='' compilers='g++ gcc-c++ gcc' ;;
+esac
+names="
+compiler      $compilers llvm,libomp
+OpenMP        libomp$version-dev      libomp-devel      openmp         llvm,libomp
+sanitizers    libclang-rt$version-dev libasan,libubsan  compiler-rt    -
+fmt           libfmt-dev              fmt-devel         fmt            fmt
+nlohmann-json nlohmann-json3-dev      json-devel        nlohmann-json  nlohmann-json
+CLI11         libcli11-dev            cli11-devel       cli11          cli11
+GoogleTest    libgtest-dev            gtest-devel       gtest          googletest
+clang-format  clang-format            clang-tools-extra clang          clang-format
+"
+packages() {  # packages COLUMN NEED...: the names in that column
+  local column=$1 need; shift
+  for need; do awk -v need="$need" -v c="$column" '$1 == need && $c != "-" { print $c }' <<<"$names"; done |
+    tr ',\n' '  ' | sed 's/ *$//'
+}
+
+# ---- What is missing -----------------------------------------------------------------------------
+
+case $stage in
+  gpt)  why='the library and the lessons need' needs='fmt nlohmann-json CLI11' libraries='fmt' ;;
+  test) why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' ;;
+  lint) why='make lint needs' needs='clang-format' libraries='' ;;
+  *)    echo "bootstrap.sh: no such stage: $stage" >&2; exit 1 ;;
+esac
+header_of() {
+  case $1 in
+    fmt) echo fmt/core.h ;; nlohmann-json) echo nlohmann/json.hpp ;; CLI11) echo CLI/CLI.hpp ;; GoogleTest) echo gtest/gtest.h ;;
+  esac
+}
+cat > "$dir/probe.cpp" <<'PROBE'
+#include <concepts>
+#include <span>
+template <std::integral T> consteval T twice(T x) { return T(2 * x); }
+struct Point { int x, y; };
+int main() { Point p{.x = twice(1), .y = 2}; std::span<int> s(&p.x, 1); return s[0] - p.y; }
+PROBE
+# compiles FLAG...: the probe compiles and links with these flags.
+compiles() {
+  # shellcheck disable=SC2086  # a list of flags is split on purpose
+  $CXX -std=c++20 $FLAGS "$dir/probe.cpp" $LDFLAGS "$@" -o "$dir/probe" 2>"$dir/error"
+}
+
+find_missing() {
+  local need library found
+  missing=()
+  if [ "$stage" = lint ]; then
+    command -v "$CLANG_FORMAT" >/dev/null || missing=(clang-format)
+    return
+  fi
+  # shellcheck disable=SC2086
+  if ! command -v $CXX >/dev/null; then
+    missing=(compiler)
+    for need in $needs; do [ -e "/usr/include/$(header_of "$need")" ] || missing+=("$need"); done
+    return
+  fi
+  for need in $needs; do
+    printf '#if !__has_include(<%s>)\nmissing %s\n#endif\n' "$(header_of "$need")" "$need"
+  done > "$dir/headers.cpp"
+  # shellcheck disable=SC2086
+  missing=($($CXX -std=c++20 $FLAGS -E "$dir/headers.cpp" 2>/dev/null | awk '$1 == "missing" { print $2 }'))
+  # shellcheck disable=SC2046,SC2086
+  [ ${#missing[@]} -eq 0 ] && compiles -fopenmp ${SANITIZE:+-fsanitize=$SANITIZE} $(printf -- '-l%s ' $libraries) && return
+  if ! compiles; then
+    echo "Gradus is written in C++20, and $CXX cannot compile a small program in it (g++ 12 and clang 14 can):" >&2
+    head -5 "$dir/error" >&2
+    exit 1
+  fi
+  compiles -fopenmp || missing+=(OpenMP)
+  [ -z "$SANITIZE" ] || compiles "-fsanitize=$SANITIZE" || missing+=(sanitizers)
+  for library in $libraries; do
+    need=${library/gtest/GoogleTest}
+    [[ " ${missing[*]-} " = *" $need "* ]] || compiles "-l$library" || missing+=("$need")
+  done
+}
+
+# ---- Installing, or saying how -------------------------------------------------------------------
+
+listed() { sed 's/ /, /g; s/compiler/a C++20 compiler/' <<<"${missing[*]}"; }
+explain() {
+  echo "Gradus: $why what this machine lacks: $(listed)."
+  echo "Install it, then run the same command again:"
+  echo "  Debian, Ubuntu:  sudo apt-get install $(packages 2 "${missing[@]}")"
+  echo "  Fedora:          sudo dnf install $(packages 3 "${missing[@]}")"
+  echo "  Arch:            sudo pacman -S $(packages 4 "${missing[@]}")"
+  echo "  macOS:           brew install $(packages 5 "${missing[@]}")"
+  if [ "$(uname)" = Darwin ]; then  # Apple's own compiler has no OpenMP, and looks nowhere near Homebrew
+    echo "and tell make where Homebrew keeps things:"
+    echo "  make CXX=\$(brew --prefix llvm)/bin/clang++ \\"
+    echo "    CPPFLAGS=\"-I\$(brew --prefix)/include -I\$(brew --prefix libomp)/include\" \\"
+    echo "    LDFLAGS=\"-L\$(brew --prefix)/lib -L\$(brew --prefix libomp)/lib\""
+  fi
+} >&2
+
+find_missing
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=''
+if [ "$(id -u)" -ne 0 ]; then as_root='sudo -n'; fi
+if ! command -v apt-get >/dev/null || ! $as_root true 2>/dev/null; then
+  explain
+  exit 1
+fi
+
+install() {
+  # shellcheck disable=SC2086
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $1 </dev/null
+}
+# A second round, because what a compiler lacks shows only when it is there.
+for _ in 1 2; do
+  wanted=$(packages 2 "${missing[@]}")
+  echo "Installing $wanted with apt-get: $why $(listed)."
+  # Package lists that are absent or stale are fetched, fresh ones are left alone.
+  if ! { install "$wanted" || { $as_root apt-get update </dev/null && install "$wanted"; }; } >"$dir/log" 2>&1; then
+    tail -20 "$dir/log" >&2
+    echo "apt-get failed; its last words are above." >&2
+    explain
+    exit 1
+  fi
+  find_missing
+  [ ${#missing[@]} -eq 0 ] && exit 0
+done
+explain
+exit 1

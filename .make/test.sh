@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# test.sh PROGRAM [FILTER]: run a GoogleTest program, say nothing of what passes and everything of
+# what fails. The last line is `N passed, N failed`. A crash counts as a failed test, and so does a
+# test that ends the program, or a leak that is found after the last one.
+program=$1 filter=${2:-}
+passed=0 failed=0 skipped=0 total=0 status=1
+test=''      # the test that is running
+said=''      # what was printed since it began, or since the last one ended
+failures=''  # the names of those that failed
+
+live() { if [ -t 1 ]; then printf '\r\033[K%.70s' "$1"; fi; }
+fail() {
+  live ''
+  printf '%s\nFAILED: %s\n\n' "$said" "$1"
+  failed=$((failed + 1)) failures+="  $1"$'\n'
+}
+
+while IFS= read -r line; do
+  case $line in
+    '[==========] Running '*) total=${line#*Running } total=${total%% *} ;;
+    '[ RUN      ] '*)
+      test=${line#*] } said=''
+      live "$((passed + failed + skipped + 1)) of $total: $test" ;;
+    *"[       OK ] ${test:-none} ("*) passed=$((passed + 1)) test='' said='' ;;
+    *"[  SKIPPED ] ${test:-none} ("*) skipped=$((skipped + 1)) test='' said='' ;;
+    *"[  FAILED  ] ${test:-none}"[,\ ]*' ms)') fail "$test"; test='' said='' ;;
+    'exit status '*) status=${line#exit status } ;;
+    *) said+=$line$'\n' ;;
+  esac
+done < <({ "$program" ${filter:+"--gtest_filter=$filter"} 2>&1 </dev/null; status=$?; echo; echo "exit status $status"; } 2>/dev/null)
+live ''
+
+if [ "$test" ]; then
+  fail "$test (the program ended in it with exit status $status)"
+elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] || [ "$status" -gt 1 ]; then
+  fail "the program as a whole (exit status $status)"
+fi
+missed=$((total - passed - failed - skipped))
+[ "$failures" ] && printf 'Failed:\n%s' "$failures"
+[ "$missed" -gt 0 ] && echo "Did not run: $missed"
+[ "$skipped" -gt 0 ] && echo "Skipped: $skipped"
+[ "$total" -eq 0 ] && echo "There is no test${filter:+ that matches '$filter'}."
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

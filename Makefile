@@ -1,0 +1,188 @@
+# Gradus. `make gpt` trains a tiny GPT, `make test` proves the engine, `make help` lists the rest.
+#
+# Variants, each in a build directory of its own, so that they never mix:
+#   make DEBUG=1                       debugger-friendly, with the standard library's assertions
+#   make SANITIZE=address,undefined    any list of -fsanitize checks
+#   make CXX=clang++                   another compiler
+# CPPFLAGS, CXXFLAGS and LDFLAGS are added to ours; V=1 shows the commands.
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# As many jobs as cores, unless the caller said how many.
+CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+ifeq ($(MAKELEVEL),0)
+  MAKEFLAGS += -j$(CORES)
+endif
+
+# ---- Flags -------------------------------------------------------------------------------------
+
+COMMON := -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -fopenmp -Iinclude -Isrc
+LIBS   := -lfmt
+
+ifeq ($(DEBUG),1)
+  MODE := -Og -g -D_GLIBCXX_ASSERTIONS -DGRADUS_DEBUG=1
+else ifdef SANITIZE
+  MODE := -O1 -g1
+else
+  MODE := -O2
+endif
+ifdef SANITIZE
+  MODE += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -DGRADUS_SANITIZE=1
+endif
+
+# Outside the kernels a * b + c is rounded twice on every machine, so that a schedule or a statistic
+# is the same number on one with fused multiply-add (aarch64) as on one without.
+PLAIN := -ffp-contract=off
+
+# Kernels are optimised even when the rest is not. No -ffast-math: it may reorder sums, and then
+# the result would depend on the compiler's mood.
+KERNEL := -O3 -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+
+# A kernel source is compiled once for each instruction set; the program picks one when it starts.
+MACHINE := $(or $(shell $(CXX) -dumpmachine 2>/dev/null),$(shell uname -m))
+ISAS    := portable
+ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
+  ISAS   += avx2 avx512
+  COMMON += -DGRADUS_X86=1
+endif
+ISA_portable :=
+ISA_avx2     := -mavx2 -mfma -mf16c
+ISA_avx512   := -march=x86-64-v4 -mprefer-vector-width=512
+
+COMPILE = $(CXX) $(COMMON) $(MODE) $(CPPFLAGS) $(CXXFLAGS)
+LINK    = $(CXX) -fopenmp $(MODE) $(LDFLAGS)
+
+# ---- What is built, and where ------------------------------------------------------------------
+
+# build/ for plain g++, build/clang++-debug/ and the like for the variants.
+null    :=
+space   := $(null) $(null)
+comma   := ,
+VARIANT := $(filter-out g++ c++,$(notdir $(CXX))) $(if $(filter 1,$(DEBUG)),debug) $(subst $(comma),-,$(SANITIZE))
+VARIANT := $(subst $(space),-,$(strip $(VARIANT)))
+B       := build$(if $(VARIANT),/$(VARIANT))
+
+find    = $(sort $(shell find $(1) -name '*.cpp' 2>/dev/null))
+objects = $(patsubst %.cpp,$(B)/obj/%.o,$(1))
+
+KERNELS  := $(wildcard src/kernels/isa/*.cpp)
+SOURCES  := $(filter-out $(KERNELS),$(call find,src))
+LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
+STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
+BENCHES  := $(wildcard tests/bench/*.cpp)
+TESTS    := $(filter-out tests/bench/% tests/reference/%,$(call find,tests))
+
+KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
+LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
+LIBRARY         := $(B)/libgradus.a
+LESSON_PROGRAMS := $(LESSONS:%.cpp=$(B)/%)
+BENCH_PROGRAMS  := $(BENCHES:tests/%.cpp=$(B)/%)
+TEST_PROGRAM    := $(B)/tests/gradus_tests
+ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(STAGE) $(TESTS) $(BENCHES))
+
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@echo "  $(1)")
+
+# ---- Rules -------------------------------------------------------------------------------------
+
+all: $(LIBRARY) $(LESSON_PROGRAMS) ## Build the library and the lessons
+
+$(B)/obj/%.o: %.cpp $(B)/flags | $(B)/ready-gpt
+	$(call say,compile $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(PLAIN) -MMD -MP -c $< -o $@
+
+define kernel_rule
+$(B)/obj/%.$(1).o: %.cpp $(B)/flags | $(B)/ready-gpt
+	$$(call say,compile $$< for $(1))
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(COMPILE) $(KERNEL) $(ISA_$(1)) -DGRADUS_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
+
+$(LIBRARY): $(LIBRARY_OBJECTS) $(B)/sources
+	$(call say,archive $@)
+	$(Q)rm -f $@ && ar rcs $@ $(LIBRARY_OBJECTS)
+
+$(LESSON_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call objects,$(STAGE)) $(LIBRARY)
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(TEST_PROGRAM): $(call objects,$(TESTS)) $(LIBRARY) $(B)/sources
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
+
+# A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
+$(call objects,$(TESTS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
+$(call objects,$(TESTS)): | $(B)/ready-test
+
+# These two files change only when their text does: new flags compile everything again, a source that
+# came or went links again.
+$(B)/flags: TEXT = $(COMPILE) $(PLAIN) $(KERNEL) $(foreach isa,$(ISAS),$(ISA_$(isa)))
+$(B)/sources: TEXT = $(SOURCES) $(KERNELS) $(TESTS)
+$(B)/flags $(B)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
+
+# Whether the machine has what a stage needs is checked once for each variant. Tests need more than
+# the main job and ask first when they are wanted; never two at a time, for apt-get would not like it.
+$(B)/ready-%: .make/bootstrap.sh
+	@CXX='$(CXX)' SANITIZE='$(SANITIZE)' FLAGS='$(CPPFLAGS) $(CXXFLAGS)' LDFLAGS='$(LDFLAGS)' \
+	  CLANG_FORMAT='$(CLANG_FORMAT)' bash .make/bootstrap.sh $*
+	@mkdir -p $(@D) && touch $@
+$(B)/ready-lint: | $(B)/ready-gpt
+$(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
+
+-include $(ALL_OBJECTS:.o=.d)
+
+# ---- Things to do ------------------------------------------------------------------------------
+
+gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shakespeare", ARGS=--help
+	@$< $(ARGS)
+
+test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Run all tests; FILTER='Softmax*' runs some of them
+	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
+
+lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
+	@$(if $^,$^ $(ARGS),echo "There is no lesson $*." >&2; exit 1)
+$(foreach program,$(LESSON_PROGRAMS),$(eval lesson-$(firstword $(subst _, ,$(notdir $(program)))): $(program)))
+
+lessons: $(LESSON_PROGRAMS) ## Run every lesson with --quick and show which succeed
+	@bash .make/lessons.sh $(LESSON_PROGRAMS)
+
+bench: $(BENCH_PROGRAMS) ## Run the benchmarks
+	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
+
+data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
+	@bash data/fetch.sh
+
+CLANG_FORMAT ?= clang-format
+CODE = $(shell find include src lessons tests -name '*.cpp' -o -name '*.h' 2>/dev/null)
+
+lint: layers | $(B)/ready-lint ## Check the formatting of all C++ files, and the layers
+	@$(CLANG_FORMAT) --dry-run -Werror $(CODE)
+
+format: | $(B)/ready-lint ## Format all C++ files
+	@$(CLANG_FORMAT) -i $(CODE)
+
+layers: $(KERNEL_OBJECTS) ## Check that includes point one way and kernels export only their tables
+	@bash .make/layers.sh $(KERNEL_OBJECTS)
+
+clean: ## Remove everything that was built
+	rm -rf build
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
+
+FORCE:
+.PHONY: all gpt test lessons bench data lint format layers clean help FORCE
