@@ -1,0 +1,82 @@
+/// \file
+/// The sizes of an Array's axes, and NumPy's broadcasting rule.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "gradus/error.h"
+
+namespace gradus {
+
+/// The most axes that an Array can have.
+inline constexpr int max_rank = 8;
+
+/// A short list of sizes or strides, one for each axis, stored in place: no allocation.
+/// Axes count from 0, or from the end with -1 the last.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  explicit Shape(std::span<const int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
+    check(sizes.size() <= max_rank, "shape: at most {} axes, got {}", max_rank, sizes.size());
+    std::copy(sizes.begin(), sizes.end(), sizes_.begin());
+  }
+  /// `rank` axes, each of size `size`.
+  static Shape filled(int rank, int64_t size);
+
+  int rank() const { return rank_; }
+  /// The size of an axis; negative axes count from the end. \throws Error if there is no such axis.
+  int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(index(axis))]; }
+  int64_t& operator[](int axis) { return sizes_[static_cast<size_t>(index(axis))]; }
+  /// The product of the sizes: 1 for rank 0. \throws Error if it, or a size, does not fit.
+  int64_t numel() const;
+
+  const int64_t* begin() const { return sizes_.data(); }
+  const int64_t* end() const { return sizes_.data() + rank_; }
+  bool operator==(const Shape& other) const {
+    return std::equal(begin(), end(), other.begin(), other.end());
+  }
+
+  /// A copy with one more axis of size `size` before `axis`, or with one axis less.
+  Shape inserted(int axis, int64_t size) const;
+  Shape erased(int axis) const;
+
+  /// "[2, 3]"; "[]" for rank 0.
+  std::string to_string() const;
+
+ private:
+  int index(int axis) const {
+    check(axis >= -rank_ && axis < rank_, "shape: axis {} of a shape of rank {}", axis, rank_);
+    return axis < 0 ? axis + rank_ : axis;
+  }
+  std::array<int64_t, max_rank> sizes_{};
+  int rank_ = 0;
+};
+
+/// The strides of a shape, in elements: how far apart neighbours along each axis lie.
+using Strides = Shape;
+
+/// Row-major strides: the last axis is adjacent in memory.
+Strides contiguous_strides(const Shape& shape);
+
+/// `axis` as a number from 0 to rank - 1. \throws Error "softmax: axis 3 of a tensor of rank 2".
+int normalize_axis(std::string_view op, int axis, int rank);
+
+/// The shape that two shapes broadcast to: aligned at their last axes, sizes equal or one of them 1
+/// (NumPy's rule). \throws Error "add: shapes [2, 3] and [4] do not broadcast".
+Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
+
+}  // namespace gradus
+
+template <>
+struct fmt::formatter<gradus::Shape> : fmt::formatter<std::string> {
+  auto format(const gradus::Shape& shape, format_context& context) const {
+    return fmt::formatter<std::string>::format(shape.to_string(), context);
+  }
+};

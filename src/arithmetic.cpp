@@ -1,0 +1,327 @@
+#include "gradus/arithmetic.h"
+
+#include <algorithm>
+#include <array>
+
+#include "elementwise.h"
+#include "kernels/kernels.h"
+#include "strided_loop.h"
+
+namespace gradus {
+namespace {
+
+using kernels::Binary;
+
+void check_same_dtype(std::string_view op, const Array& a, const Array& b) {
+  check(a.dtype() == b.dtype(), "{}: dtypes differ: {} {} and {} {} (there is no type promotion)",
+        op, name(a.dtype()), a.shape(), name(b.dtype()), b.shape());
+}
+
+constexpr std::string_view binary_name(Binary op) {
+  constexpr std::string_view names[] = {"add", "sub", "mul", "div"};
+  return names[static_cast<size_t>(op)];
+}
+
+// A kernel reads its operands with stride 1 or 0. Any other stride is gathered first, a buffer at a
+// time.
+constexpr int64_t buffer_size = 512;
+template <class T>
+const T* adjacent(const T* x, int64_t stride, int64_t n, T* buffer) {
+  if (stride == 0 || stride == 1) return x;
+  for (int64_t i = 0; i < n; ++i) buffer[i] = x[i * stride];
+  return buffer;
+}
+
+// out = f(a, b), where all three have one shape and out is dense along its last axis.
+void binary_into(Binary op, Array& out, const Array& a, const Array& b) {
+  dispatch_float(binary_name(op), out.dtype(), [&]<class T> {
+    T* z = out.mutable_data<T>();
+    const T *x = a.data<T>(), *y = b.data<T>();
+    const auto kernel = kernels::elementwise<T>().binary[static_cast<size_t>(op)];
+    const StridedLoop<3> loop(out.shape(), {out.strides(), a.strides(), b.strides()});
+    const auto step = loop.row_stride();
+    loop.for_each_run([&](const auto& at, int64_t n) {
+      if (step[0] == 1 && (step[1] | 1) == 1 && (step[2] | 1) == 1)
+        return kernel(z + at[0], x + at[1], step[1], y + at[2], step[2], n);
+      T x_buffer[buffer_size], y_buffer[buffer_size], z_buffer[buffer_size];
+      for (int64_t i = 0; i < n; i += buffer_size) {
+        const int64_t m = std::min(buffer_size, n - i);
+        kernel(z_buffer, adjacent(x + at[1] + i * step[1], step[1], m, x_buffer), step[1] != 0,
+               adjacent(y + at[2] + i * step[2], step[2], m, y_buffer), step[2] != 0, m);
+        for (int64_t j = 0; j < m; ++j) z[at[0] + (i + j) * step[0]] = z_buffer[j];
+      }
+    });
+  });
+}
+
+Array binary(Binary op, const Array& a, const Array& b) {
+  check_same_dtype(binary_name(op), a, b);
+  if (a.shape() == b.shape()) {
+    Array out = a.strides() == b.strides() ? a.empty_like() : Array(a.shape(), a.dtype());
+    binary_into(op, out, a, b);
+    return out;
+  }
+  const Shape shape = broadcast(binary_name(op), a.shape(), b.shape());
+  Array out = a.shape() == shape ? a.empty_like() : Array(shape, a.dtype());
+  binary_into(op, out, a.expand(shape), b.expand(shape));
+  return out;
+}
+
+}  // namespace
+
+Array operator+(const Array& a, const Array& b) { return binary(Binary::add, a, b); }
+Array operator-(const Array& a, const Array& b) { return binary(Binary::sub, a, b); }
+Array operator*(const Array& a, const Array& b) { return binary(Binary::mul, a, b); }
+Array operator/(const Array& a, const Array& b) { return binary(Binary::div, a, b); }
+Array operator+(const Array& a, double b) { return a + Array::scalar(b, a.dtype()); }
+Array operator-(const Array& a, double b) { return a - Array::scalar(b, a.dtype()); }
+Array operator*(const Array& a, double b) { return a * Array::scalar(b, a.dtype()); }
+Array operator/(const Array& a, double b) { return a / Array::scalar(b, a.dtype()); }
+Array operator+(double a, const Array& b) { return Array::scalar(a, b.dtype()) + b; }
+Array operator-(double a, const Array& b) { return Array::scalar(a, b.dtype()) - b; }
+Array operator*(double a, const Array& b) { return Array::scalar(a, b.dtype()) * b; }
+Array operator/(double a, const Array& b) { return Array::scalar(a, b.dtype()) / b; }
+Array operator-(const Array& a) { return unary("neg", kernels::Unary::neg, a); }
+
+void add_in_place(Array& a, const Array& b) {
+  check_same_dtype("add", a, b);
+  const Array addend = a.shares_storage_with(b) ? b.clone() : b;  // they may overlap
+  binary_into(Binary::add, a, a, addend.expand(a.shape()));
+}
+
+void scale_in_place(Array& a, double b) {
+  binary_into(Binary::mul, a, a, Array::scalar(b, a.dtype()).expand(a.shape()));
+}
+
+Array masked_fill(const Array& a, const Array& mask, double value) {
+  check(mask.dtype() == DType::boolean, "masked_fill: the mask must be bool, got {}",
+        name(mask.dtype()));
+  check(broadcast("masked_fill", a.shape(), mask.shape()) == a.shape(),
+        "masked_fill: the mask {} does not broadcast to {}", mask.shape(), a.shape());
+  Array out(a.shape(), a.dtype());
+  dispatch_float("masked_fill", a.dtype(), [&]<class T> {
+    T* y = out.mutable_data<T>();
+    const T* x = a.data<T>();
+    const bool* m = mask.data<bool>();
+    const auto kernel = kernels::elementwise<T>().masked_fill;
+    const StridedLoop<3> loop(a.shape(),
+                              {out.strides(), a.strides(), mask.expand(a.shape()).strides()});
+    const auto step = loop.row_stride();
+    loop.for_each_run([&](const auto& at, int64_t n) {
+      if (step[1] == 1 && step[2] == 1)
+        return kernel(y + at[0], x + at[1], m + at[2], static_cast<T>(value), n);
+      for (int64_t i = 0; i < n; ++i)
+        y[at[0] + i * step[0]] =
+            m[at[2] + i * step[2]] ? static_cast<T>(value) : x[at[1] + i * step[1]];
+    });
+  });
+  return out;
+}
+
+// ---- reductions
+// ---------------------------------------------------------------------------------------
+
+namespace {
+
+// Sums the middle axis of x, seen as (outer, n, inner) and contiguous, into y: (outer, inner).
+template <class T>
+void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
+  constexpr int64_t grain = 1 << 15;
+  const auto& kernel = kernels::rows<T>();
+  if (inner > 1) {
+    // Columns are added row by row; each thread has columns of its own.
+    std::fill_n(y, outer * inner, T{});
+    const int64_t columns = std::max<int64_t>(64, grain / std::max<int64_t>(n, 1));
+    for (int64_t o = 0; o < outer; ++o)
+      kernels::parallel_for(inner, columns, [&, o](int64_t begin, int64_t end) {
+        kernel.add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);
+      });
+  } else if (outer > 1) {
+    kernels::parallel_for(outer, std::max<int64_t>(1, grain / std::max<int64_t>(n, 1)),
+                          [&](int64_t begin, int64_t end) {
+                            for (int64_t o = begin; o < end; ++o) y[o] = kernel.sum(x + o * n, n);
+                          });
+  } else {
+    // One long row: a partial sum for each chunk, then their sum in order.
+    std::vector<T> partial(static_cast<size_t>(kernels::chunk_count(n, grain)));
+    kernels::parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+      partial[static_cast<size_t>(begin / grain)] = kernel.sum(x + begin, end - begin);
+    });
+    *y = kernel.sum(partial.data(), static_cast<int64_t>(partial.size()));
+  }
+}
+
+// The sum over the adjacent axes first..last, which keep size 1.
+Array sum_axes(const Array& a, int first, int last) {
+  Shape shape = a.shape();
+  int64_t outer = 1, n = 1, inner = 1;
+  for (int axis = 0; axis < a.rank(); ++axis) {
+    (axis < first ? outer : axis <= last ? n : inner) *= a.size(axis);
+    if (axis >= first && axis <= last) shape[axis] = 1;
+  }
+  const Array x = a.contiguous();
+  Array y(shape, a.dtype());
+  if (y.numel() == 0) return y;
+  dispatch_float("sum", a.dtype(),
+                 [&]<class T> { sum_middle(y.mutable_data<T>(), x.data<T>(), outer, n, inner); });
+  return y;
+}
+
+Shape without_axes(const Shape& shape, const std::array<bool, max_rank>& dropped) {
+  Shape kept;
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    if (!dropped[static_cast<size_t>(axis)]) kept = kept.inserted(kept.rank(), shape[axis]);
+  return kept;
+}
+
+}  // namespace
+
+Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
+  std::array<bool, max_rank> summed{};
+  if (axes.empty()) summed.fill(true);
+  for (const int named : axes) {
+    const int axis = normalize_axis("sum", named, a.rank());
+    check(!std::exchange(summed[static_cast<size_t>(axis)], true), "sum: axis {} is named twice",
+          named);
+  }
+  check(is_floating(a.dtype()), "sum: needs float32 or float64, got {}", name(a.dtype()));
+  Array result = a;
+  for (int last = a.rank() - 1; last >= 0;
+       --last) {  // runs of neighbouring axes are summed together
+    if (!summed[static_cast<size_t>(last)]) continue;
+    int first = last;
+    while (first > 0 && summed[static_cast<size_t>(first) - 1]) --first;
+    result = sum_axes(result, first, last);
+    last = first;
+  }
+  return keepdim ? result : result.reshape(without_axes(result.shape(), summed));
+}
+
+Array sum_to(const Array& a, const Shape& shape) {
+  if (a.shape() == shape) return a;
+  check(broadcast("sum_to", a.shape(), shape) == a.shape(),
+        "sum_to: {} is not broadcast to {}, so no sum undoes it", shape, a.shape());
+  const int extra = a.rank() - shape.rank();
+  std::vector<int> axes;
+  for (int axis = 0; axis < a.rank(); ++axis)
+    if (axis < extra || (shape[axis - extra] == 1 && a.size(axis) != 1)) axes.push_back(axis);
+  return axes.empty() ? a.reshape(shape) : sum(a, axes, true).reshape(shape);
+}
+
+double sum_squares(const Array& a) {
+  constexpr int64_t grain = 1 << 15;
+  const Array x = a.contiguous();
+  std::vector<double> partial(static_cast<size_t>(kernels::chunk_count(x.numel(), grain)));
+  dispatch_float("sum_squares", a.dtype(), [&]<class T> {
+    const T* data = x.data<T>();
+    kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
+      partial[static_cast<size_t>(begin / grain)] =
+          kernels::rows<T>().sum_squares(data + begin, end - begin);
+    });
+  });
+  double total = 0;
+  for (const double value : partial) total += value;
+  return total;
+}
+
+// ---- matrix products
+// ------------------------------------------------------------------------------------
+
+namespace {
+
+// c (+)= a @ b (+ bias) for every matrix of the batch; a and b are already expanded to c's batch
+// axes.
+template <class T>
+void gemm_batched(Array& c, const Array& a, const Array& b, const Array& bias, bool accumulate) {
+  const int64_t m = c.size(-2), n = c.size(-1), k = a.size(-1);
+  kernels::GemmArgs<T> args{.m = m,
+                            .n = n,
+                            .k = k,
+                            .a = a.data<T>(),
+                            .a_row = a.strides()[-2],
+                            .a_col = a.strides()[-1],
+                            .b = b.data<T>(),
+                            .b_row = b.strides()[-2],
+                            .b_col = b.strides()[-1],
+                            .c = c.mutable_data<T>(),
+                            .c_row = n,
+                            .accumulate = accumulate,
+                            .bias = bias.is_empty_handle() ? nullptr : bias.data<T>()};
+  if (c.rank() == 2) return kernels::gemm(args);
+
+  const auto batch_axes = [](const Shape& s) {
+    return s.erased(-1 + s.rank()).erased(s.rank() - 2);
+  };
+  const Shape batch = batch_axes(c.shape());
+  const Strides a_step = batch_axes(a.strides()), b_step = batch_axes(b.strides());
+  const int64_t matrices = batch.numel();
+  const auto product = [&](int64_t index, auto multiply) {
+    kernels::GemmArgs<T> one = args;
+    one.c += index * m * n;
+    for (int axis = batch.rank() - 1; axis >= 0; --axis) {
+      one.a += index % batch[axis] * a_step[axis];
+      one.b += index % batch[axis] * b_step[axis];
+      index /= batch[axis];
+    }
+    multiply(one);
+  };
+  // Many matrices: each is one thread's work. A few: each is divided among the threads.
+  constexpr int64_t many = 16, flops_worth_a_thread = 1 << 20;
+  if (matrices < many) {
+    for (int64_t i = 0; i < matrices; ++i) product(i, kernels::gemm<T>);
+  } else {
+    const int64_t flops = std::max<int64_t>(1, 2 * m * n * k);
+    kernels::parallel_for(matrices, std::max<int64_t>(1, flops_worth_a_thread / flops),
+                          [&](int64_t begin, int64_t end) {
+                            for (int64_t i = begin; i < end; ++i)
+                              product(i, kernels::gemm_serial<T>);
+                          });
+  }
+}
+
+Shape product_shape(const Array& a, const Array& b) {
+  check(a.rank() >= 2 && b.rank() >= 2, "matmul: needs matrices, got {} @ {}", a.shape(),
+        b.shape());
+  check(a.size(-1) == b.size(-2), "matmul: inner sizes differ: {} @ {}", a.shape(), b.shape());
+  check_same_dtype("matmul", a, b);
+  const auto with_batch_of_one = [](Shape s) { return s[-1] = s[-2] = 1, s; };
+  Shape shape = broadcast("matmul", with_batch_of_one(a.shape()), with_batch_of_one(b.shape()));
+  shape[-2] = a.size(-2);
+  shape[-1] = b.size(-1);
+  return shape;
+}
+
+Array expand_batch(const Array& a, Shape shape) {
+  shape[-2] = a.size(-2);
+  shape[-1] = a.size(-1);
+  return a.expand(shape);
+}
+
+void gemm_into(Array& c, const Array& a, const Array& b, const Array& bias, bool accumulate) {
+  if (c.numel() == 0) return;
+  dispatch_float("matmul", c.dtype(), [&]<class T> {
+    gemm_batched<T>(c, expand_batch(a, c.shape()), expand_batch(b, c.shape()), bias, accumulate);
+  });
+}
+
+}  // namespace
+
+Array gemm(const Array& a, const Array& b) { return gemm_bias(a, b, {}); }
+
+Array gemm_bias(const Array& a, const Array& b, const Array& bias) {
+  Array c(product_shape(a, b), a.dtype());
+  check(bias.is_empty_handle() || bias.shape() == Shape{c.size(-1)},
+        "matmul: a bias of shape {} for a product of shape {}", bias.shape(), c.shape());
+  gemm_into(c, a, b, bias.is_empty_handle() ? bias : bias.contiguous(), false);
+  return c;
+}
+
+void gemm_accumulate(Array& c, const Array& a, const Array& b) {
+  check(c.shape() == product_shape(a, b) && c.dtype() == a.dtype() && c.is_contiguous(),
+        "gemm_accumulate: {} @ {} into {} {}", a.shape(), b.shape(), name(c.dtype()), c.shape());
+  gemm_into(c, a, b, {}, true);
+}
+
+Array transposed(const Array& a) { return a.transpose(-2, -1); }
+
+}  // namespace gradus

@@ -1,0 +1,68 @@
+#include "gradus/shape.h"
+
+#include <fmt/ranges.h>
+
+namespace gradus {
+
+Shape Shape::filled(int rank, int64_t size) {
+  check(rank >= 0 && rank <= max_rank, "shape: at most {} axes, got {}", max_rank, rank);
+  Shape shape;
+  shape.rank_ = rank;
+  std::fill_n(shape.sizes_.begin(), rank, size);
+  return shape;
+}
+
+int64_t Shape::numel() const {
+  int64_t product = 1;  // of the sizes that are not 0, since the strides multiply those
+  bool empty = false;
+  for (const int64_t size : *this) {
+    check(size >= 0, "shape: negative size in {}", *this);
+    empty |= size == 0;
+    check(!__builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product),
+          "shape: the sizes of {} multiply to more than 64 bits hold", *this);
+  }
+  return empty ? 0 : product;
+}
+
+Shape Shape::inserted(int axis, int64_t size) const {
+  check(rank_ < max_rank, "shape: at most {} axes, got {}", max_rank, rank_ + 1);
+  Shape result = filled(rank_ + 1, size);
+  for (int i = 0; i < rank_; ++i) result[i < axis ? i : i + 1] = (*this)[i];
+  return result;
+}
+
+Shape Shape::erased(int axis) const {
+  Shape result = filled(rank_ - 1, 0);
+  for (int i = 0; i < rank_ - 1; ++i) result[i] = (*this)[i < axis ? i : i + 1];
+  return result;
+}
+
+std::string Shape::to_string() const {
+  return fmt::format("[{}]", fmt::join(begin(), end(), ", "));
+}
+
+Strides contiguous_strides(const Shape& shape) {
+  Strides strides = Shape::filled(shape.rank(), 1);
+  for (int axis = shape.rank() - 2; axis >= 0; --axis)
+    strides[axis] = strides[axis + 1] * std::max<int64_t>(shape[axis + 1], 1);
+  return strides;
+}
+
+int normalize_axis(std::string_view op, int axis, int rank) {
+  check(axis >= -rank && axis < rank, "{}: axis {} of a tensor of rank {}", op, axis, rank);
+  return axis < 0 ? axis + rank : axis;
+}
+
+Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
+  const Shape& longer = a.rank() >= b.rank() ? a : b;
+  const Shape& shorter = a.rank() >= b.rank() ? b : a;
+  Shape result = longer;
+  for (int axis = -1; axis >= -shorter.rank(); --axis) {
+    const int64_t x = longer[axis], y = shorter[axis];
+    check(x == y || x == 1 || y == 1, "{}: shapes {} and {} do not broadcast", op, a, b);
+    result[axis] = x == 1 ? y : x;
+  }
+  return result;
+}
+
+}  // namespace gradus
