@@ -1,0 +1,128 @@
+// Matrix multiplication, the outer half: a plan from the shape, memory to pack into, shares for the
+// threads. The arithmetic is in isa/gemm.cpp; read that first.
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#include "kernels/gemm_kernel.h"
+#include "kernels/parallel.h"
+
+namespace gradus::kernels {
+namespace {
+
+GemmTuning tuning;
+
+// What a thread keeps of B: half of an L2 cache of 1 MiB. A and C pass by in the other half.
+constexpr int64_t packed_bytes = 512 << 10;
+// The part of a row of A in one block: six of them fill half of an L1 cache of 32 KiB.
+constexpr int64_t row_bytes = 3 << 10;
+// The same where A is transposed: each k is in another cache line, and 256 lines are 16 KiB.
+constexpr int64_t strided_depth = 256;
+// Some 10 us of work; below that a fork costs more than it brings.
+constexpr int64_t parallel_flops = 1'000'000;
+
+template <class T>
+GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
+  constexpr int64_t size = sizeof(T);
+  const auto choose = [](int64_t tuned, int64_t ours) { return tuned > 0 ? tuned : ours; };
+  const int64_t k_block = choose(tuning.k_block, g.a_col == 1 ? row_bytes / size : strided_depth);
+  const int64_t elements = choose(tuning.block_elements, packed_bytes / size);
+  const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
+  return {.k_block = k_block,
+          .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
+          // A packed panel must be used by more than one tile to be worth its copy.
+          .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
+}
+
+// Memory that a thread keeps from one product to the next; page-aligned, and never shrinking.
+class Scratch {
+ public:
+  template <class T>
+  T* room_for(int64_t count) {
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    if (bytes > bytes_) {
+      bytes_ = 0;
+      memory_.reset();  // first, so that the two never exist side by side
+      memory_.reset(::operator new(bytes, page));
+      bytes_ = bytes;
+    }
+    return static_cast<T*>(memory_.get());
+  }
+
+ private:
+  static constexpr std::align_val_t page{4096};
+  struct Release {
+    void operator()(void* memory) const { ::operator delete(memory, page); }
+  };
+  std::unique_ptr<void, Release> memory_;
+  size_t bytes_ = 0;
+};
+
+// One thread's share, which may be all of it.
+template <class T>
+void multiply(GemmArgs<T> g, const GemmPlan& plan, const GemmKernel<T>& kernel) {
+  if (g.m <= 0 || g.n <= 0) return;
+  if (g.k == 0) g.a = g.b = g.c;  // A and B are empty, maybe null; nothing is read from there
+  thread_local Scratch packed;
+  const int64_t whole_vectors = chunk_count(g.n, kernel.lanes) * kernel.lanes;
+  const int64_t count = std::min(whole_vectors, plan.n_block) * std::min(g.k, plan.k_block);
+  kernel.multiply(g, plan, packed.room_for<T>(count));
+}
+
+// The part from..to of C's rows or columns.
+template <class T>
+GemmArgs<T> rows_of(GemmArgs<T> g, int64_t from, int64_t to) {
+  g.m = to - from;
+  g.a += from * g.a_row;
+  g.c += from * g.c_row;
+  return g;
+}
+template <class T>
+GemmArgs<T> columns_of(GemmArgs<T> g, int64_t from, int64_t to) {
+  g.n = to - from;
+  g.b += from * g.b_col;
+  g.c += from;
+  if (g.bias) g.bias += from;
+  return g;
+}
+
+}  // namespace
+
+ScopedGemmTuning::ScopedGemmTuning(const GemmTuning& t) : previous_(tuning) { tuning = t; }
+ScopedGemmTuning::~ScopedGemmTuning() { tuning = previous_; }
+
+template <class T>
+void gemm_serial(const GemmArgs<T>& g) {
+  const GemmKernel<T>& kernel = gemm_kernel<T>();
+  multiply(g, make_plan(g, kernel), kernel);
+}
+
+template <class T>
+void gemm(const GemmArgs<T>& g) {
+  const double flops =
+      2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const int64_t least = tuning.parallel_flops > 0 ? tuning.parallel_flops : parallel_flops;
+  const int64_t threads = usable_threads();
+  if (threads == 1 || flops < static_cast<double>(least)) return gemm_serial(g);
+
+  // The longer side of C is divided, by single rows or by whole vectors of columns. Never k: then
+  // two threads would add to the same element.
+  const GemmKernel<T>& kernel = gemm_kernel<T>();
+  const GemmPlan plan = make_plan(g, kernel);
+  const bool by_rows = g.m >= g.n;
+  const int64_t unit = by_rows ? 1 : kernel.lanes, length = by_rows ? g.m : g.n;
+  const int64_t units = chunk_count(length, unit);
+  parallel_for(threads, 1, [&](int64_t thread, int64_t next) {
+    const int64_t from = units * thread / threads * unit;
+    const int64_t to = std::min(length, units * next / threads * unit);
+    multiply(by_rows ? rows_of(g, from, to) : columns_of(g, from, to), plan, kernel);
+  });
+}
+
+template void gemm_serial(const GemmArgs<float>&);
+template void gemm_serial(const GemmArgs<double>&);
+template void gemm(const GemmArgs<float>&);
+template void gemm(const GemmArgs<double>&);
+
+}  // namespace gradus::kernels

@@ -1,0 +1,30 @@
+// The seam between the two halves of matrix multiplication: gemm.cpp makes plans and divides the
+// work among threads, isa/gemm.cpp does the arithmetic.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace gradus::kernels {
+
+// How a product is walked through; chosen from its whole shape, before it is divided among threads.
+struct GemmPlan {
+  int64_t k_block;  // the sum over k is made in ceil(k / k_block) parts of nearly equal length
+  int64_t n_block;  // columns of B that are packed at a time: a multiple of tile_columns
+  bool pack_b;      // false: B is read where it lies; its columns must be adjacent
+};
+
+template <class T>
+struct GemmKernel {
+  int64_t lanes;         // of a vector
+  int64_t tile_rows;     // the part of C that fits into the registers,
+  int64_t tile_columns;  // a multiple of lanes
+  // A whole product, or one thread's rows or columns of it. `packed` has room for n_block columns,
+  // or n rounded up to whole vectors if that is less, each of min(k, k_block) elements.
+  void (*multiply)(const GemmArgs<T>& args, const GemmPlan& plan, T* packed);
+};
+
+// The kernel of the active ISA.
+template <class T>
+const GemmKernel<T>& gemm_kernel();
+
+}  // namespace gradus::kernels

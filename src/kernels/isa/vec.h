@@ -1,0 +1,251 @@
+// Vec<T>: the one vector type that every kernel is written on.
+//
+// GCC and Clang let us declare "16 floats in one register" as an ordinary type: + - * / and the
+// comparisons work lane by lane, also between a vector and a scalar (2.0f * v). A kernel source is
+// compiled once per instruction set; only the width of Vec changes: 16 bytes (portable), 32 (avx2)
+// or 64 (avx512).
+//
+//   load(p)        store(p, v)        width<T> adjacent values; p may have any alignment
+//   load_n(p, n)   store_n(p, v, n)   the first n lanes, 0 <= n <= width<T>: the tail of an array
+//   broadcast(x)                      x in every lane
+//   multiply_add(x, y, z)             x y + z, fused where the CPU can
+//   vmin   vmax   select              lane by lane
+//   sum_lanes(v)   max_lanes(v)       across the lanes, always in the same order
+//   transpose(rows)                   a width<T> x width<T> block, in registers
+//
+// Everything stands in an unnamed namespace, and nothing comes from std: an inline function with
+// external linkage would be merged across the ISAs by the linker, and a CPU could then meet
+// instructions it lacks.
+#pragma once
+
+#include <cstdint>
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>  // for the masked loads and stores in load_n and store_n, nothing else
+#endif
+
+#ifndef GRADUS_ISA
+#error "kernels are compiled with -DGRADUS_ISA=portable, avx2 or avx512"
+#endif
+
+namespace gradus::kernels::GRADUS_ISA {
+namespace {
+
+// ---- types -------------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+constexpr int vector_bytes = 32;
+#else
+constexpr int vector_bytes = 16;  // SSE2 on x86-64, NEON on ARM
+#endif
+
+// The number of lanes.
+template <class T>
+constexpr int width = vector_bytes / static_cast<int>(sizeof(T));
+
+template <class T>
+struct VecTypes;
+template <>
+struct VecTypes<float> {
+  typedef float Vec __attribute__((vector_size(vector_bytes)));
+  typedef int32_t Int __attribute__((vector_size(vector_bytes)));
+};
+template <>
+struct VecTypes<double> {
+  typedef double Vec __attribute__((vector_size(vector_bytes)));
+  typedef int64_t Int __attribute__((vector_size(vector_bytes)));
+};
+
+template <class T>
+using Vec = typename VecTypes<T>::Vec;
+// Integers as wide as T: int32 for float, int64 for double. Comparing two Vec<T> gives one: a mask,
+// -1 in the lanes where the comparison holds and 0 elsewhere.
+template <class T>
+using VecInt = typename VecTypes<T>::Int;
+
+// The same bits seen as the other type: as_int(v), as_float<T>(i).
+template <class V>
+auto as_int(V v) {
+  return (decltype(v < v))v;
+}
+template <class T>
+Vec<T> as_float(VecInt<T> i) {
+  return (Vec<T>)i;
+}
+
+// ---- lane numbers, known when the program is compiled ------------------------------------------
+
+template <int... i>
+struct Lanes {};
+template <int count>
+struct FirstLanes;
+template <>
+struct FirstLanes<2> : Lanes<0, 1> {};
+template <>
+struct FirstLanes<4> : Lanes<0, 1, 2, 3> {};
+template <>
+struct FirstLanes<8> : Lanes<0, 1, 2, 3, 4, 5, 6, 7> {};
+template <>
+struct FirstLanes<16> : Lanes<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15> {};
+
+// Lane i of the result is lane source(i) of x, or, counting on from width, of y.
+template <class V, class Source, int... i>
+V shuffle_lanes(V x, V y, Source source, Lanes<i...>) {
+  return __builtin_shufflevector(x, y, source(i)...);
+}
+template <class V, class Source>
+V shuffle(V x, V y, Source source) {
+  return shuffle_lanes(x, y, source, FirstLanes<sizeof(V) / sizeof(x[0])>{});
+}
+
+// ---- memory ------------------------------------------------------------------------------------
+
+template <class T>
+Vec<T> load(const T* p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof v);  // one unaligned load
+  return v;
+}
+
+template <class T>
+void store(T* p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <class T>
+Vec<T> broadcast(T x) {
+  return x - Vec<T>{};  // and not x + 0, which would turn -0 into +0
+}
+
+#if defined(__AVX512F__)
+
+template <class T>
+Vec<T> load_n(const T* p, int64_t n) {
+  const unsigned mask = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), p);
+  else
+    return (Vec<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), p);
+}
+
+template <class T>
+void store_n(T* p, Vec<T> v, int64_t n) {
+  const unsigned mask = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>(mask), (__m512)v);
+  else
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>(mask), (__m512d)v);
+}
+
+#elif defined(__AVX2__)
+
+template <class T, int... i>
+__m256i tail_mask(int64_t n, Lanes<i...>) {
+  using Integer = decltype(VecInt<T>{}[0] + 0);
+  return (__m256i)(VecInt<T>{i...} < static_cast<Integer>(n));
+}
+template <class T>
+__m256i tail_mask(int64_t n) {
+  constexpr int all = width<T>;
+  return tail_mask<T>(n, FirstLanes<all>{});
+}
+
+template <class T>
+Vec<T> load_n(const T* p, int64_t n) {
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm256_maskload_ps(p, tail_mask<T>(n));
+  else
+    return (Vec<T>)_mm256_maskload_pd(p, tail_mask<T>(n));
+}
+
+template <class T>
+void store_n(T* p, Vec<T> v, int64_t n) {
+  if constexpr (sizeof(T) == 4)
+    _mm256_maskstore_ps(p, tail_mask<T>(n), (__m256)v);
+  else
+    _mm256_maskstore_pd(p, tail_mask<T>(n), (__m256d)v);
+}
+
+#else
+
+template <class T>
+Vec<T> load_n(const T* p, int64_t n) {
+  Vec<T> v{};
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) v[i] = p[i];
+  return v;
+}
+
+template <class T>
+void store_n(T* p, Vec<T> v, int64_t n) {
+  for (int i = 0; i < width<T>; ++i)
+    if (i < n) p[i] = v[i];
+}
+
+#endif
+
+// ---- arithmetic --------------------------------------------------------------------------------
+
+// x y + z. Write it so, or in one expression: Clang fuses nothing across statements, GCC does.
+template <class V>
+V multiply_add(V x, V y, V z) {
+  return x * y + z;
+}
+
+template <class Mask, class V>
+V select(Mask mask, V x, V y) {
+  return mask ? x : y;
+}
+
+// If either lane is NaN, the result is the second operand, y (one instruction on x86). So a kernel
+// that clamps chooses: vmin(limit, v) lets NaN through, vmin(v, limit) replaces it by the limit.
+template <class V>
+V vmin(V x, V y) {
+  return x < y ? x : y;
+}
+template <class V>
+V vmax(V x, V y) {
+  return x > y ? x : y;
+}
+
+// ---- across the lanes --------------------------------------------------------------------------
+
+// Folds the vector onto itself: with 8 lanes, lane i meets lane i ^ 4, then i ^ 2, then i ^ 1.
+template <int distance, class V, class Op>
+auto fold_lanes(V v, Op op) {
+  v = op(v, shuffle(v, v, [](int i) { return i ^ distance; }));
+  if constexpr (distance > 1)
+    return fold_lanes<distance / 2>(v, op);
+  else
+    return v[0];
+}
+template <class V>
+auto sum_lanes(V v) {
+  constexpr int lanes = sizeof(V) / sizeof(v[0]);
+  return fold_lanes<lanes / 2>(v, [](V x, V y) { return x + y; });
+}
+template <class V>
+auto max_lanes(V v) {
+  constexpr int lanes = sizeof(V) / sizeof(v[0]);
+  return fold_lanes<lanes / 2>(v, [](V x, V y) { return vmax(x, y); });
+}
+
+// Transposes a square block of as many vectors as a vector has lanes, by swapping the off-diagonal
+// quarters of ever larger blocks: the elements of each 2 x 2 block, the 2 x 2s of each 4 x 4, ...
+template <int distance = 1, class V>
+void transpose(V* row) {
+  constexpr int lanes = sizeof(V) / sizeof(row[0][0]);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) {
+    if (i & distance) continue;
+    const V x = row[i], y = row[i + distance];
+    row[i] = shuffle(x, y, [](int j) { return j & distance ? lanes + j - distance : j; });
+    row[i + distance] =
+        shuffle(x, y, [](int j) { return j & distance ? lanes + j : j + distance; });
+  }
+  if constexpr (2 * distance < lanes) transpose<2 * distance>(row);
+}
+
+}  // namespace
+}  // namespace gradus::kernels::GRADUS_ISA
