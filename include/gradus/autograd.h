@@ -1,0 +1,151 @@
+/// \file
+/// The graph and the walk back through it: Node, Inputs, Saved, Trace, backward.
+///
+/// Ownership runs one way. A Tensor owns its Node, a Node owns its input Nodes, and nothing points
+/// back, so a graph disappears when the last Tensor that needs it does.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "gradus/array.h"
+
+namespace gradus {
+
+class Inputs;
+class Tensor;
+struct Node;
+using NodePtr = std::shared_ptr<Node>;
+
+/// What an op does on the way back: given dy, the gradient of its result, it hands each input its
+/// share.
+using Backward = std::function<void(const Array& dy, Inputs inputs)>;
+
+/// One step of the graph: what was done to which inputs, and how to undo it. It never holds the
+/// value.
+struct Node {
+  Node(const char* op, const Shape& shape, DType dtype, std::vector<NodePtr> inputs,
+       Backward backward);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  bool is_leaf() const { return !released && backward == nullptr; }
+
+  const char* op;               ///< "matmul"; "leaf" for a parameter
+  Shape shape;                  ///< of the value, and so of its gradient
+  DType dtype;                  ///< of both
+  uint64_t id;                  ///< grows with every node: an input is always older than its user
+  std::vector<NodePtr> inputs;  ///< null where an input needs no gradient
+  Backward backward;            ///< null for a leaf
+  Array grad;                   ///< what has arrived so far; an empty handle before the first
+  bool released = false;        ///< a backward has passed through: closure and inputs are gone
+};
+
+/// The inputs of the op whose backward runs, and the only place where gradients are accumulated.
+class Inputs {
+ public:
+  explicit Inputs(std::span<const NodePtr> nodes) : nodes_(nodes) {}
+
+  size_t count() const { return nodes_.size(); }
+  /// Whether input i needs a gradient at all: ask before you compute one.
+  bool wants(size_t i) const { return nodes_[i] != nullptr; }
+  /// Adds g to the gradient of input i. Where the input was broadcast to g's shape, g is summed
+  /// back to the input's own shape first.
+  void add(size_t i, Array g);
+  /// The gradient of input i itself, dense and zero at first use, for ops that write a part of it
+  /// or accumulate into it (slice, embedding, a weight). Only for an input that wants one.
+  Array& buffer(size_t i);
+
+ private:
+  std::span<const NodePtr> nodes_;
+};
+
+/// An array kept for the backward pass. A closure's captures are Saved arrays, never Tensors, so
+/// its capture list is the list of what the graph holds in memory (MemoryStats::saved counts it).
+class Saved {
+ public:
+  explicit Saved(const Array& array);
+  /// The array. \throws Error if its storage was written to since it was saved: the gradient would
+  /// silently be that of another computation.
+  const Array& operator*() const;
+  const Array* operator->() const { return &**this; }
+
+ private:
+  struct Record;
+  std::shared_ptr<const Record> record_;
+};
+
+/// Keeps an array (or a tensor's value) for backward: `[a = saved(a)](const Array& dy, Inputs in)
+/// {...}`.
+Saved saved(const Array& array);
+Saved saved(const Tensor& tensor);
+
+/// An observer of everything that happens while it is alive, on this thread. Derive from it to draw
+/// a graph, to stop at the first NaN, to watch a lesson's backward pass. The newest observer is
+/// told first.
+class Trace {
+ public:
+  Trace();
+  virtual ~Trace();
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+
+  /// An op has computed its result. Without a graph (NoGrad, or no input that needs a gradient) the
+  /// result has no node.
+  virtual void on_record(const char* /*op*/, const Tensor& /*result*/,
+                         std::span<const Tensor> /*inputs*/) {}
+  /// Backward has reached a node whose gradient is now complete; its closure runs next.
+  virtual void on_backward(const Node& /*node*/, const Array& /*gradient*/) {}
+
+ private:
+  friend void trace_record(const char*, const Tensor&, std::span<const Tensor>);
+  friend void trace_backward(const Node&, const Array&);
+  static thread_local Trace* newest;
+  Trace* older_;
+};
+/// Tells the living traces of this thread about a new result, or about a node that backward
+/// reached.
+void trace_record(const char* op, const Tensor& result, std::span<const Tensor> inputs);
+void trace_backward(const Node& node, const Array& gradient);
+
+/// Whether ops on this thread record a graph.
+bool grad_enabled();
+
+/// While one is alive, this thread records no graph: for evaluation, generation and in-place
+/// updates.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// The reverse, inside a NoGrad: a backward closure that runs a small graph of its own needs it.
+class EnableGrad {
+ public:
+  EnableGrad();
+  ~EnableGrad();
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// Sends `seed`, the gradient of some scalar with respect to root's value, back through the graph.
+///
+/// Each node is visited once, newest first: a node is younger than all its inputs, so when it is
+/// reached every user of its value has already added its share. A visited node is released (its
+/// closure, its saved arrays, its gradient); only leaves keep their gradients. There is no
+/// recursion anywhere. \throws Error if a node is reached that an earlier backward has released.
+void backward(const NodePtr& root, Array seed);
+
+}  // namespace gradus

@@ -1,0 +1,14 @@
+/// \file
+/// The matrix product of two activations. (A weight times activations is `linear`.)
+#pragma once
+
+#include "gradus/tensor.h"
+
+namespace gradus {
+
+/// (..., M, K) @ (..., K, N) -> (..., M, N); batch axes broadcast. A vector (K) is a row on the
+/// left and a column on the right, and that axis is missing from the result, as in PyTorch. \throws
+/// Error "matmul: inner sizes differ: [2, 3] @ [4, 5]".
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+}  // namespace gradus

@@ -1,0 +1,18 @@
+/// \file
+/// Softmax and its logarithm.
+#pragma once
+
+#include "gradus/tensor.h"
+
+namespace gradus {
+
+/// exp(x_i) / sum_j exp(x_j) along an axis, computed from x - max x so that nothing overflows.
+/// Where all x are -inf (everything is masked) the result and the gradient are 0; PyTorch gives NaN
+/// there.
+Tensor softmax(const Tensor& x, int axis = -1);
+
+/// log softmax(x) = x - log sum_j exp(x_j) along an axis, exact where softmax itself would round to
+/// 0 or 1.
+Tensor log_softmax(const Tensor& x, int axis = -1);
+
+}  // namespace gradus

@@ -1,0 +1,215 @@
+#include "gradus/autograd.h"
+
+#include <atomic>
+#include <queue>
+
+#include "gradus/arithmetic.h"
+
+namespace gradus {
+namespace {
+
+thread_local bool grad_mode = true;
+
+uint64_t next_id() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+// ---- nodes
+// ------------------------------------------------------------------------------------------------
+
+Node::Node(const char* op_name, const Shape& value_shape, DType value_dtype,
+           std::vector<NodePtr> input_nodes, Backward closure)
+    : op(op_name),
+      shape(value_shape),
+      dtype(value_dtype),
+      id(next_id()),
+      inputs(std::move(input_nodes)),
+      backward(std::move(closure)) {}
+
+// Dropping a long chain node by node would recurse as deep as the chain is long. Instead the inputs
+// that nobody else holds are moved onto a list of the doomed, and die with no inputs of their own.
+Node::~Node() {
+  std::vector<NodePtr> doomed = std::move(inputs);
+  while (!doomed.empty()) {
+    const NodePtr node = std::move(doomed.back());
+    doomed.pop_back();
+    if (node == nullptr || node.use_count() > 1) continue;
+    for (NodePtr& input : node->inputs) doomed.push_back(std::move(input));
+    node->inputs.clear();
+  }
+}
+
+// ---- accumulation
+// -----------------------------------------------------------------------------------------
+
+void Inputs::add(size_t i, Array g) {
+  if (!wants(i)) return;
+  Node& node = *nodes_[i];
+  check(g.dtype() == node.dtype, "gradient of {}: dtype is {}, the value's is {}", node.op,
+        name(g.dtype()), name(node.dtype));
+  if (!(g.shape() == node.shape)) {
+    check(broadcast("backward", g.shape(), node.shape) == g.shape(),
+          "gradient of {}: shape is {}, the value's is {}", node.op, g.shape(), node.shape);
+    g = sum_to(g, node.shape);
+  }
+  if (node.grad.is_empty_handle())
+    // A leaf's gradient is for people and optimisers: memory of its own, row-major.
+    node.grad = node.is_leaf() && !(g.is_unique() && g.is_contiguous()) ? g.clone() : std::move(g);
+  else if (node.grad.is_unique() && node.grad.is_dense())
+    add_in_place(node.grad, g);
+  else
+    node.grad = node.grad + g;
+}
+
+Array& Inputs::buffer(size_t i) {
+  check(wants(i), "backward: input {} wants no gradient, so it has no buffer", i);
+  Node& node = *nodes_[i];
+  if (node.grad.is_empty_handle())
+    node.grad = Array::zeros(node.shape, node.dtype);
+  else if (!node.grad.is_unique() || !node.grad.is_contiguous())
+    node.grad = node.grad.clone();
+  return node.grad;
+}
+
+// ---- saved arrays
+// -----------------------------------------------------------------------------------------
+
+struct Saved::Record {
+  explicit Record(const Array& a, Storage& s) : array(a), storage(s), version(s.version()) {
+    storage.add_saved();
+  }
+  ~Record() { storage.remove_saved(); }
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+  const Array array;
+  Storage& storage;  // kept alive by array
+  const uint64_t version;
+};
+
+Saved::Saved(const Array& array)
+    : record_(std::make_shared<const Record>(array, array.storage())) {}
+
+const Array& Saved::operator*() const {
+  check(record_->version == record_->storage.version(),
+        "a tensor saved for backward, {} {}, was changed in place after the forward pass (write "
+        "{}, then {})",
+        name(record_->array.dtype()), record_->array.shape(), record_->version,
+        record_->storage.version());
+  return record_->array;
+}
+
+Saved saved(const Array& array) { return Saved(array); }
+
+// ---- observers
+// --------------------------------------------------------------------------------------------
+
+thread_local Trace* Trace::newest = nullptr;
+
+Trace::Trace() : older_(std::exchange(newest, this)) {}
+Trace::~Trace() { newest = older_; }
+
+void trace_record(const char* op, const Tensor& result, std::span<const Tensor> inputs) {
+  for (Trace* trace = Trace::newest; trace != nullptr; trace = trace->older_)
+    trace->on_record(op, result, inputs);
+}
+
+void trace_backward(const Node& node, const Array& gradient) {
+  for (Trace* trace = Trace::newest; trace != nullptr; trace = trace->older_)
+    trace->on_backward(node, gradient);
+}
+
+// ---- modes
+// ------------------------------------------------------------------------------------------------
+
+bool grad_enabled() { return grad_mode; }
+NoGrad::NoGrad() : before_(std::exchange(grad_mode, false)) {}
+NoGrad::~NoGrad() { grad_mode = before_; }
+EnableGrad::EnableGrad() : before_(std::exchange(grad_mode, true)) {}
+EnableGrad::~EnableGrad() { grad_mode = before_; }
+
+// ---- the walk back
+// ----------------------------------------------------------------------------------------
+
+namespace {
+
+// Nodes waiting for their turn, the newest on top. A node with several users is queued once for
+// each of them; its copies come up one after another, because ids are unique.
+class NewestFirst {
+ public:
+  void push(NodePtr node) { heap_.push(std::move(node)); }
+  bool empty() const { return heap_.empty(); }
+  NodePtr pop() {
+    NodePtr node = heap_.top();
+    while (!heap_.empty() && heap_.top() == node) heap_.pop();
+    return node;
+  }
+
+ private:
+  struct Older {
+    bool operator()(const NodePtr& a, const NodePtr& b) const { return a->id < b->id; }
+  };
+  std::priority_queue<NodePtr, std::vector<NodePtr>, Older> heap_;
+};
+
+void run_closure(const Node& node, const Array& dy) {
+  try {
+    node.backward(dy, Inputs(node.inputs));
+  } catch (const Error& error) {
+    fail("backward of {}: {}", node.op, error.what());
+  }
+}
+
+// After its turn a node is an empty shell: whatever the caller does not hold goes back to the free
+// lists.
+void release(Node& node) {
+  node.backward = nullptr;
+  node.inputs.clear();
+  node.grad = {};
+  node.released = true;
+}
+
+}  // namespace
+
+void backward(const NodePtr& root, Array seed) {
+  check(root != nullptr,
+        "backward: this tensor does not depend on anything that requires a gradient");
+  const NoGrad guard;
+  NewestFirst waiting;
+  const auto push_inputs = [&](const Node& node) {
+    for (const NodePtr& input : node.inputs)
+      if (input != nullptr) waiting.push(input);
+  };
+  NodePtr node = root;
+  try {
+    Inputs({&root, 1}).add(0, std::move(seed));
+    waiting.push(root);
+    while (!waiting.empty()) {
+      node = waiting.pop();
+      check(!node->released,
+            "backward: reached '{}' {}, which an earlier backward has already passed through and "
+            "released; "
+            "add the losses and call backward once, or compute the shared part again",
+            node->op, node->shape);
+      if (!node->grad.is_empty_handle()) {  // otherwise no share arrived: its gradient is zero
+        trace_backward(*node, node->grad);
+        if (!node->is_leaf()) run_closure(*node, node->grad);
+      }
+      if (node->is_leaf()) continue;
+      push_inputs(*node);
+      release(*node);
+    }
+  } catch (...) {
+    // Half-made gradients must not leak into a later pass. Those of leaves stay: the caller owns
+    // them.
+    waiting.push(node);
+    push_inputs(*node);
+    while (!waiting.empty())
+      if (const NodePtr unfinished = waiting.pop(); !unfinished->is_leaf()) unfinished->grad = {};
+    throw;
+  }
+}
+
+}  // namespace gradus
