@@ -1,0 +1,52 @@
+/// \file
+/// From text to numbers and back, one character at a time.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus::data {
+
+/// A vocabulary of characters: the distinct Unicode code points of a text, in ascending order. The
+/// id of a character is its place among them, as in nanoGPT's `prepare.py` for Shakespeare.
+///
+///     CharTokenizer tokenizer("hello");      // vocabulary "ehlo"
+///     tokenizer.encode("hole");              // 1 3 2 0
+///     tokenizer.decode({1, 3, 2, 0});        // "hole"
+class CharTokenizer {
+ public:
+  /// The vocabulary of `text`, which is UTF-8. \throws Error if it is empty, is not UTF-8, holds a
+  /// control character that no text has (anything but tab, newline, form feed and carriage return),
+  /// or more than 65536 different characters.
+  explicit CharTokenizer(std::string_view text);
+
+  /// How many characters it knows; ids run from 0 to size() - 1.
+  int64_t size() const { return static_cast<int64_t>(characters_.size()); }
+  /// All known characters as a text. A tokenizer made of it is the same tokenizer: this is what a
+  /// checkpoint keeps.
+  std::string vocabulary() const;
+
+  /// The ids of a text's characters. \throws Error naming the first character that is not known.
+  std::vector<int64_t> encode(std::string_view text) const { return encode_as<int64_t>(text); }
+  /// The same in a quarter of the memory, for a whole corpus.
+  std::vector<uint16_t> encode_compactly(std::string_view text) const {
+    return encode_as<uint16_t>(text);
+  }
+
+  /// The text that the ids stand for, in UTF-8. \throws Error if an id is not in [0, size()).
+  std::string decode(std::span<const int64_t> ids) const;
+  std::string decode(std::initializer_list<int64_t> ids) const {
+    return decode(std::span(ids.begin(), ids.size()));
+  }
+
+ private:
+  template <class Id>
+  std::vector<Id> encode_as(std::string_view text) const;
+  std::vector<char32_t> characters_;  // ascending
+};
+
+}  // namespace gradus::data

@@ -1,0 +1,75 @@
+/// \file
+/// Files: read with clear errors, written whole or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace gradus::io {
+
+/// The system's number for an open file; closes it at the end of its life.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() { close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int number() const { return number_; }
+  /// Closes the file now; false, with errno set, if the system reports that its bytes were lost.
+  bool close();
+
+ private:
+  int number_;
+};
+
+/// A regular file, open for reading.
+class InputFile {
+ public:
+  /// \throws Error if there is no such file, if it may not be read, or if it is a directory, a
+  /// device or a pipe: "read: tales.txt: No such file or directory".
+  explicit InputFile(const std::filesystem::path& path);
+
+  /// The size in bytes when the file was opened.
+  uint64_t size() const { return size_; }
+  /// Copies `bytes` bytes that begin at `offset` to `buffer`. \throws Error if the file ends first.
+  void read(uint64_t offset, void* buffer, size_t bytes) const;
+
+ private:
+  std::filesystem::path path_;
+  Descriptor descriptor_;
+  uint64_t size_;
+};
+
+/// A file that appears under its name whole or not at all.
+///
+/// The bytes go to a temporary file in the same directory; commit() waits until the disk has them,
+/// then renames it. Whoever looks, even after a power failure, finds the old file or the new one,
+/// never half of one. Without commit(), and after any error, the temporary file is removed and the
+/// old file stays. A symbolic link keeps pointing where it does.
+class OutputFile {
+ public:
+  /// \throws Error if the file cannot be created, or if `path` is a directory or a device.
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();
+
+  /// Appends bytes. \throws Error if the disk is full, for example.
+  void write(const void* data, size_t bytes);
+  /// Makes the file appear; nothing can be written after it.
+  void commit();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  Descriptor descriptor_;
+};
+
+/// All bytes of a regular file. \throws Error like InputFile, or if there are more than `limit`.
+std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 30);
+
+/// Replaces or creates a file with these bytes: an OutputFile, written and committed.
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace gradus::io

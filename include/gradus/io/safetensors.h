@@ -1,0 +1,48 @@
+/// \file
+/// Named arrays in a file, in the format that Hugging Face's safetensors library reads and writes.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gradus/array.h"
+
+namespace gradus::io {
+
+/// Everything that a file holds: arrays with names, in an order that saving and loading keep, and
+/// short texts (a step, a random state, a configuration).
+struct State {
+  std::vector<NamedArray> arrays;
+  std::map<std::string, std::string> metadata;
+
+  /// The array of that name, or nullptr.
+  const Array* find(std::string_view name) const;
+  /// The array of that name. \throws Error if there is none.
+  const Array& at(std::string_view name) const;
+};
+
+/// Writes a state, atomically (see OutputFile): the same state gives the same bytes.
+///
+///     8 bytes      n, the length of the header, little-endian
+///     n bytes      {"weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}, ...}, in JSON,
+///                  padded with spaces to a multiple of 8; texts are under "__metadata__"
+///     the rest     the elements, row-major and little-endian, without gaps; arrays with the larger
+///                  elements come first, so that every element is aligned
+///
+/// Arrays that are not contiguous are written as if they were. \throws Error if two arrays have one
+/// name, a handle is empty, a text is not UTF-8, or the file cannot be written.
+/// Source: https://huggingface.co/docs/safetensors
+void save_safetensors(const std::filesystem::path& path, const State& state);
+
+/// Reads a state. F32, F64, I64 and BOOL keep their type; F16 and BF16 become float32; I32, I16,
+/// I8, U32, U16 and U8 become int64. No number in the file is believed before it is checked against
+/// the file's size. \throws Error naming the file and the rule that it breaks:
+/// "load_safetensors: gpt.safetensors: the data ends at byte 4096, but the file has 4000 bytes of
+/// it".
+State load_safetensors(const std::filesystem::path& path);
+
+}  // namespace gradus::io

@@ -1,0 +1,79 @@
+/// \file
+/// Module: a thing with named parameters. One method, visit, names them; parameter lists, state
+/// dictionaries, dtype conversion and training mode all derive from it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gradus/tensor.h"
+
+namespace gradus::nn {
+
+class Module;
+
+/// Walks a tree of modules. A module's visit() hands it each of its own parameters and children by
+/// name; the visitor keeps track of the path, "blocks.0.attention.in_proj.weight".
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+
+  /// A parameter of the module that is being visited. One that is absent (no bias) is passed over.
+  void operator()(std::string_view name, Tensor& parameter);
+  /// A child; its own visit() follows.
+  void operator()(std::string_view name, Module& child);
+  /// Children in a row: name.0, name.1, ...
+  template <class M>
+  void operator()(std::string_view name, std::vector<M>& children) {
+    for (size_t i = 0; i < children.size(); ++i)
+      (*this)(std::string(name) + "." + std::to_string(i), children[i]);
+  }
+
+  virtual void on_parameter(const std::string& /*path*/, Tensor& /*parameter*/) {}
+  virtual void on_module(Module& /*module*/) {}
+
+ private:
+  std::string path_;
+};
+
+/// A parameter and its path from the root of the tree.
+using NamedParameter = std::pair<std::string, Tensor>;
+
+/// The base of layers and models. Modules are moved, not copied: a copy would silently share its
+/// weights.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(Module&&) = default;
+  Module& operator=(Module&&) = default;
+
+  /// Names every parameter and child to the visitor, always in the same order.
+  virtual void visit(Visitor& visitor) = 0;
+
+  /// All parameters with their paths, in visiting order; one that is shared by two modules (a tied
+  /// weight) appears once, under its first path.
+  std::vector<NamedParameter> named_parameters();
+  /// How many numbers are learned.
+  int64_t parameter_count();
+  /// Forgets all gradients.
+  void zero_grad();
+  /// Converts every parameter; those that were tied stay tied. Gradients are forgotten.
+  void to(DType dtype);
+  /// Switches between training and evaluation, which is what dropout asks for.
+  void train(bool on = true);
+  bool is_training() const { return training_; }
+
+  /// Copies values into the parameters of the same names.
+  /// \throws Error that lists every parameter that is missing, not expected, or of another shape or
+  /// dtype; then nothing has been changed.
+  void load_state(const std::vector<NamedArray>& state);
+
+ private:
+  bool training_ = true;
+};
+
+}  // namespace gradus::nn

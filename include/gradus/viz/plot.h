@@ -1,0 +1,39 @@
+/// \file
+/// Curves, drawn with characters.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gradus/viz/terminal.h"
+
+namespace gradus::viz {
+
+/// Numbers to be drawn, and how.
+struct Series {
+  enum class Style {
+    line,    ///< neighbouring points are joined
+    points,  ///< each point is marked
+    level,   ///< a dotted line across the plot at y[0]; x is ignored
+  };
+  std::string name;          ///< for the legend; without one the series is not in it
+  std::vector<double> x, y;  ///< of the same length
+  Style style = Style::line;
+};
+
+struct PlotOptions {
+  std::string title = "";
+  std::string x_label = "";
+  int width = 80;   ///< columns, labels included; less if the terminal is narrower
+  int height = 14;  ///< lines of the plot itself, without title and labels
+};
+
+/// The plot, some lines of text. Levels are drawn first, then the series in order, each over what
+/// is there. Braille characters give 2 x 4 dots to a character where the terminal knows Unicode;
+/// elsewhere it is plain ASCII. Points that are not finite, or beyond 1e300, are left out, and a
+/// line has a gap there. \throws Error if a series has not as many x as y, or the plot is smaller
+/// than 30 x 4.
+std::string plot(const std::vector<Series>& series, const PlotOptions& options = {},
+                 const Terminal& terminal = Terminal::standard_output());
+
+}  // namespace gradus::viz
