@@ -1,0 +1,79 @@
+/// \file
+/// Training a GPT: everything that changes from step to step, and how it is saved.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gradus/data/corpus.h"
+#include "gradus/io/safetensors.h"
+#include "gradus/models/gpt.h"
+#include "gradus/optim/optimizer.h"
+#include "gradus/optim/schedule.h"
+
+namespace gradus::models {
+
+/// How to train; the defaults are nanoGPT's for a CPU.
+struct TrainingConfig {
+  int64_t steps = 2000;         ///< in all, however often the training is interrupted
+  int64_t batch = 12;           ///< windows per step
+  double learning_rate = 1e-3;  ///< after the warm-up; the cosine ends at a tenth of it
+  int64_t warmup = 100;         ///< steps
+  double clip = 1;              ///< the largest norm of all gradients together
+  uint64_t seed = 1337;         ///< of weights, batches and dropout
+  optim::AdamWOptions adamw{};
+
+  /// \throws Error that names the first value out of range.
+  void validate() const;
+};
+
+/// A model in training: the weights, the optimiser and two positions in random streams. A step is a
+/// function of these and of the corpus, so a training that is saved and continued gives the same
+/// bits as one that never stopped.
+class Trainer {
+ public:
+  /// A new model. The corpus must outlive the trainer.
+  /// \throws Error if a size is out of range or the corpus too short for the context.
+  Trainer(const GPTConfig& model, const TrainingConfig& training, const data::Corpus& corpus);
+
+  /// One step: draw a batch, forward, backward, clip, AdamW. Returns the loss of the batch, in nats
+  /// per token. \throws Error if the loss is not finite.
+  double step();
+  int64_t steps_done() const { return steps_done_; }
+  bool is_finished() const { return steps_done_ >= training_.steps; }
+  /// The learning rate of the next step.
+  double learning_rate() const;
+
+  /// Mean loss over the validation split, in nats per token, in consecutive windows as long as the
+  /// context: over all of it, or over its first few batches as a quick estimate. Changes nothing.
+  double validation_loss(size_t most_batches = SIZE_MAX);
+
+  /// Parameters under their own names, moments under adamw.m. and adamw.v., and as text the sizes,
+  /// step and random positions. No clock, no thread count: the same training gives the same bytes.
+  io::State state();
+  /// Continues from a saved state. \throws Error that lists every tensor that is missing or of
+  /// another shape; then nothing has been changed.
+  void load_state(const io::State& state);
+
+  GPT& model() { return model_; }
+  const TrainingConfig& config() const { return training_; }
+
+ private:
+  TrainingConfig training_;
+  const data::Corpus& corpus_;
+  Generator weights_and_dropout_, batches_;
+  GPT model_;
+  std::vector<nn::NamedParameter> parameters_;
+  optim::AdamW optimizer_;
+  int64_t steps_done_ = 0;
+};
+
+/// The configurations that a checkpoint was trained with, from its texts. \throws Error if it is
+/// not a checkpoint of a GPT or a value is damaged.
+GPTConfig model_config(const io::State& checkpoint);
+TrainingConfig training_config(const io::State& checkpoint);
+
+/// The model of a checkpoint, for writing: no optimiser, no corpus. The generator must outlive it.
+GPT load_model(const io::State& checkpoint, Generator& generator);
+
+}  // namespace gradus::models
