@@ -1,8 +1,9 @@
 // The face of the kernel room: tables of functions on pointers, sizes and strides.
 //
-// Each family of kernels is one readable source in kernels/isa/, compiled once for every instruction set
-// (ISA) into the namespaces portable, avx2 and avx512. Each compilation exports one table; the table that
-// suits the CPU is picked once. Kernels are serial: parallel_for (parallel.h) gives each thread a range.
+// Each family of kernels is one readable source in kernels/isa/, compiled once for every
+// instruction set (ISA) into the namespaces portable, avx2 and avx512. Each compilation exports one
+// table; the table that suits the CPU is picked once. Kernels are serial: parallel_for (parallel.h)
+// gives each thread a range.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +12,22 @@
 
 namespace gradus::kernels {
 
-// ---- the instruction sets -------------------------------------------------------------------------
+// ---- the instruction sets
+// -------------------------------------------------------------------------
 
 enum class Isa { portable, avx2, avx512 };
 std::string_view isa_name(Isa isa);
-// Those that were compiled in and that this CPU can run; portable is always among them, the best is last.
+// Those that were compiled in and that this CPU can run; portable is always among them, the best is
+// last.
 const std::vector<Isa>& available_isas();
-// The best available one, or what GRADUS_ISA=portable|avx2|avx512 asks for; gradus::Error if that is
-// unknown or the CPU lacks it.
+// The best available one, or what GRADUS_ISA=portable|avx2|avx512 asks for; gradus::Error if that
+// is unknown or the CPU lacks it.
 Isa active_isa();
 // The rule behind it: the one of that name, or the last of `available` if the name is empty.
 Isa choose_isa(std::string_view name, const std::vector<Isa>& available);
 
-// Tests run every kernel on every ISA: for the lifetime of this object the tables of `isa` are used.
+// Tests run every kernel on every ISA: for the lifetime of this object the tables of `isa` are
+// used.
 class ScopedIsa {
  public:
   explicit ScopedIsa(Isa isa);
@@ -35,7 +39,8 @@ class ScopedIsa {
   Isa previous_;
 };
 
-// ---- elementwise ------------------------------------------------------------------------------------
+// ---- elementwise
+// ------------------------------------------------------------------------------------
 
 enum class Unary { neg, exp, log, sqrt, tanh, relu, gelu_tanh, count };
 enum class Binary { add, sub, mul, div, count };
@@ -50,15 +55,17 @@ struct Elementwise {
   void (*unary_backward[unary_count])(T* dx, const T* dy, const T* x, int64_t n);
   // z[i] = f(x[i * x_stride], y[i * y_stride]); a stride is 1, or 0 for one value used throughout.
   // z may be x or y where that operand's stride is 1.
-  void (*binary[binary_count])(T* z, const T* x, int64_t x_stride, const T* y, int64_t y_stride, int64_t n);
+  void (*binary[binary_count])(T* z, const T* x, int64_t x_stride, const T* y, int64_t y_stride,
+                               int64_t n);
   // y[i] += x[i]
   void (*accumulate)(T* y, const T* x, int64_t n);
   // y[i] = mask[i] ? value : x[i]; y may be x.
   void (*masked_fill)(T* y, const T* x, const bool* mask, T value, int64_t n);
 };
 
-// ---- rows: softmax, normalisation, loss, reductions ---------------------------------------------------
-// All matrices are row-major and dense, (rows, cols), unless a stride is given.
+// ---- rows: softmax, normalisation, loss, reductions
+// --------------------------------------------------- All matrices are row-major and dense, (rows,
+// cols), unless a stride is given.
 
 template <class T>
 struct Rows {
@@ -72,37 +79,40 @@ struct Rows {
   void (*log_softmax_backward)(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols);
 
   // The softmax inside attention, in place on one head's scores s: (rows, cols), dense.
-  // p_ij = softmax over the visible j of scale * s_ij, and 0 where j is not visible. Column j is visible to
-  // row i if j <= i + causal_offset (pass cols for "no causal rule") and if mask is null or
-  // mask[i * mask_stride + j] is true. A row that sees nothing is all zeros.
+  // p_ij = softmax over the visible j of scale * s_ij, and 0 where j is not visible. Column j is
+  // visible to row i if j <= i + causal_offset (pass cols for "no causal rule") and if mask is null
+  // or mask[i * mask_stride + j] is true. A row that sees nothing is all zeros.
   void (*attention_softmax)(T* s, int64_t rows, int64_t cols, T scale, int64_t causal_offset,
                             const bool* mask, int64_t mask_stride);
   // In place: dp <- scale * p (dp - sum_j p_j dp_j), the gradient of the scores. 0 where p is 0.
   void (*attention_softmax_backward)(T* dp, const T* p, int64_t rows, int64_t cols, T scale);
 
-  // y = (x - mean) rstd * weight + bias, rstd = 1 / sqrt(var + eps), var with divisor cols, two-pass.
-  // mean, rstd: (rows). weight, bias: (cols), bias may be null.
+  // y = (x - mean) rstd * weight + bias, rstd = 1 / sqrt(var + eps), var with divisor cols,
+  // two-pass. mean, rstd: (rows). weight, bias: (cols), bias may be null.
   void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps,
                      int64_t rows, int64_t cols);
   // dx is written (may be dy); dweight and dbias, (cols), are accumulated into; each may be null.
   void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean,
                               const T* rstd, const T* weight, int64_t rows, int64_t cols);
 
-  // loss[i] = log_sum_exp[i] - x[i, target[i]]; both (rows). target is in [0, cols), checked by the caller.
+  // loss[i] = log_sum_exp[i] - x[i, target[i]]; both (rows). target is in [0, cols), checked by the
+  // caller.
   void (*cross_entropy)(T* loss, T* log_sum_exp, const T* x, const int64_t* target, int64_t rows,
                         int64_t cols);
   // dx[i, j] = dloss[i] (exp(x_ij - log_sum_exp_i) - [j == target_i]). dx may be x.
   void (*cross_entropy_backward)(T* dx, const T* dloss, const T* x, const T* log_sum_exp,
                                  const int64_t* target, int64_t rows, int64_t cols);
 
-  // Sum of n adjacent values, and of their squares, with many partial sums (error grows slowly with n).
+  // Sum of n adjacent values, and of their squares, with many partial sums (error grows slowly with
+  // n).
   T (*sum)(const T* x, int64_t n);
   double (*sum_squares)(const T* x, int64_t n);
   // y[j] += sum over the rows of x[i * x_stride + j], j < cols: a bias gradient.
   void (*add_rows)(T* y, const T* x, int64_t rows, int64_t cols, int64_t x_stride);
 };
 
-// ---- optimisers ---------------------------------------------------------------------------------------
+// ---- optimisers
+// ---------------------------------------------------------------------------------------
 
 // What one AdamW step needs besides the arrays; the bias corrections are 1 - beta^t.
 struct AdamWStep {
@@ -117,7 +127,8 @@ struct Optim {
   void (*adamw)(T* p, T* m, T* v, const T* g, int64_t n, const AdamWStep& step);
 };
 
-// ---- matrix multiplication ----------------------------------------------------------------------------
+// ---- matrix multiplication
+// ----------------------------------------------------------------------------
 
 // C(m, n) = A(m, k) B(k, n) (+ bias over each row) (+ C if accumulate).
 // A(i, l) = a[i * a_row + l * a_col], and so on: the four transpose cases are just strides.
@@ -137,7 +148,7 @@ struct GemmArgs {
 // The choices that a product makes: from its whole shape, before it is divided among threads. Tests
 // override them so that small shapes reach every path (ScopedGemmTuning); 0 means "choose".
 struct GemmTuning {
-  int64_t k_block = 0;        // depth of a packed block
+  int64_t k_block = 0;         // depth of a packed block
   int64_t block_elements = 0;  // elements of packed B kept in the L2 cache
   int64_t parallel_flops = 0;  // products below this many FLOPs run on one thread
 };
@@ -152,15 +163,16 @@ class ScopedGemmTuning {
   GemmTuning previous_;
 };
 
-// The product, divided among num_threads() threads (serial inside a parallel_for). Bit-identical for any
-// number of threads: each element of C is one sum over k in one fixed order.
+// The product, divided among num_threads() threads (serial inside a parallel_for). Bit-identical
+// for any number of threads: each element of C is one sum over k in one fixed order.
 template <class T>
 void gemm(const GemmArgs<T>& args);
 // The same, always on the calling thread.
 template <class T>
 void gemm_serial(const GemmArgs<T>& args);
 
-// ---- the tables of the active ISA, for T = float or double ----------------------------------------------
+// ---- the tables of the active ISA, for T = float or double
+// ----------------------------------------------
 
 template <class T>
 const Elementwise<T>& elementwise();

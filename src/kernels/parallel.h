@@ -11,8 +11,8 @@ namespace gradus::kernels {
 class RangeFunction {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, RangeFunction>)
-  RangeFunction(F&& f)  // NOLINT: implicit on purpose, so that a lambda can be passed
+  requires(!std::is_same_v<std::remove_cvref_t<F>, RangeFunction>)
+      RangeFunction(F&& f)  // NOLINT: implicit on purpose, so that a lambda can be passed
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
         call_([](void* object, int64_t begin, int64_t end) {
           (*static_cast<std::remove_reference_t<F>*>(object))(begin, end);
@@ -27,16 +27,18 @@ class RangeFunction {
 // Calls f(begin, end) once for each chunk [0, grain), [grain, 2 grain), ... of [0, n).
 //
 // The chunks depend on n and grain alone, never on the number of threads; so a kernel that rounds
-// differently at a chunk's edge, or that leaves one partial sum per chunk, still gives the same bits on
-// any number of threads. Choose grain so that a chunk is worth some 20 us: a single chunk, or a call from
-// inside another parallel_for, runs on the caller's thread and costs nothing.
-// An exception thrown by f is rethrown here, in the caller's thread: the one of the lowest chunk.
+// differently at a chunk's edge, or that leaves one partial sum per chunk, still gives the same
+// bits on any number of threads. Choose grain so that a chunk is worth some 20 us: a single chunk,
+// or a call from inside another parallel_for, runs on the caller's thread and costs nothing. An
+// exception thrown by f is rethrown here, in the caller's thread: the one of the lowest chunk.
 void parallel_for(int64_t n, int64_t grain, RangeFunction f);
 
-// The threads that a parallel_for called here may use: num_threads(), or 1 inside another parallel_for.
+// The threads that a parallel_for called here may use: num_threads(), or 1 inside another
+// parallel_for.
 int usable_threads();
 
-// The number of chunks that parallel_for(n, grain, ...) makes: the number of partial sums to provide.
+// The number of chunks that parallel_for(n, grain, ...) makes: the number of partial sums to
+// provide.
 inline int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
 
 }  // namespace gradus::kernels

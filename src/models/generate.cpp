@@ -62,6 +62,7 @@ std::vector<int64_t> write(const std::vector<int64_t>& prompt, int64_t count,
                            const Sampling& sampling, Generator& generator,
                            const std::function<bool(int64_t)>& on_token, NextLogits next_logits) {
   check(!prompt.empty(), "generate: needs at least one token to continue");
+  check(count >= 0, "generate: the number of tokens must not be negative, got {}", count);
   std::vector<int64_t> tokens = prompt;
   for (int64_t i = 0; i < count; ++i) {
     tokens.push_back(sample(next_logits(tokens), sampling, generator));

@@ -19,7 +19,9 @@ void MultiHeadAttention::visit(Visitor& visitor) {
 }
 
 MultiHeadAttention::Heads MultiHeadAttention::split(const Tensor& x) const {
-  const int64_t width = x.size(-1), d = width / heads_;
+  const int64_t width = out_proj.weight.size(0), d = width / heads_;
+  check(x.rank() == 3 && x.size(2) == width, "attention: x must be (batch, time, {}), got {}",
+        width, x.shape());
   const Tensor qkv = in_proj(x);  // (B, T, 3 width)
   const auto part = [&](int64_t i) {
     const Tensor third = slice(qkv, -1, i * width, (i + 1) * width);

@@ -24,6 +24,7 @@ void AdamW::step(double learning_rate) {
     if (!one.parameter.has_grad()) continue;
     const Array gradient = one.parameter.grad().contiguous();
     Array& value = one.parameter.mutable_value();
+    Array dense = value.contiguous();  // value itself, unless its leaf was made of a strided view
     const kernels::AdamWStep step{.learning_rate = learning_rate,
                                   .beta1 = options_.beta1,
                                   .beta2 = options_.beta2,
@@ -32,12 +33,13 @@ void AdamW::step(double learning_rate) {
                                   .correction1 = 1 - std::pow(options_.beta1, t),
                                   .correction2 = 1 - std::pow(options_.beta2, t)};
     dispatch_float("adamw", value.dtype(), [&]<class T> {
-      T *p = value.mutable_data<T>(), *m = one.m.mutable_data<T>(), *v = one.v.mutable_data<T>();
+      T *p = dense.mutable_data<T>(), *m = one.m.mutable_data<T>(), *v = one.v.mutable_data<T>();
       const T* g = gradient.data<T>();
       kernels::parallel_for(value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
         kernels::optim<T>().adamw(p + begin, m + begin, v + begin, g + begin, end - begin, step);
       });
     });
+    if (!dense.shares_storage_with(value)) value.copy_from(dense);
   }
 }
 

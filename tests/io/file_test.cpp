@@ -1,0 +1,174 @@
+#include "gradus/io/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "io/temporary.h"
+#include "support.h"
+
+namespace gradus::io {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::TemporaryDirectory;
+using test::WithoutPrivileges;
+
+TEST(File, WhatIsWrittenIsRead) {
+  const TemporaryDirectory directory;
+  std::string bytes("line\n\0\xff\x80 and more", 16);
+  for (int i = 0; i < 12; ++i) bytes += bytes;  // 64 KiB
+  write_file(directory / "a", bytes);
+  EXPECT_EQ(read_file(directory / "a"), bytes);
+  write_file(directory / "a", "");
+  EXPECT_EQ(read_file(directory / "a"), "");
+  EXPECT_EQ(directory.count(), 1);
+}
+
+TEST(File, ReadsAnyPart) {
+  const TemporaryDirectory directory;
+  write_file(directory / "digits", "0123456789");
+  const InputFile file(directory / "digits");
+  EXPECT_EQ(file.size(), 10U);
+  std::string part(4, ' ');
+  file.read(3, part.data(), part.size());
+  EXPECT_EQ(part, "3456");
+  EXPECT_EQ(error_of([&] { file.read(8, part.data(), 4); }),
+            "read: " + (directory / "digits").string() + ": ends at byte 10, 2 more were expected");
+}
+
+TEST(File, ErrorsOfReadingNameTheFileAndTheReason) {
+  const TemporaryDirectory directory;
+  const auto error = [&](const std::string& name) {
+    const std::string message = error_of([&] { read_file(directory / name); });
+    const std::string start = "read: " + (directory / name).string() + ": ";
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    return message.substr(std::min(start.size(), message.size()));
+  };
+  EXPECT_EQ(error("missing"), "No such file or directory");
+  fs::create_directory(directory / "folder");
+  EXPECT_EQ(error("folder"), "is a directory");
+  ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(error("pipe"), "is not a regular file");  // and does not wait for a writer
+  EXPECT_EQ(error_of([] { read_file("/dev/zero"); }), "read: /dev/zero: is not a regular file");
+
+  write_file(directory / "secret", "x");
+  fs::permissions(directory / "secret", fs::perms::none);
+  const WithoutPrivileges scope;
+  if (!scope.works()) GTEST_SKIP() << "this root may not become another user";
+  EXPECT_EQ(error("secret"), "Permission denied");
+}
+
+TEST(File, ReadingHasALimit) {
+  const TemporaryDirectory directory;
+  write_file(directory / "a", "12345");
+  EXPECT_EQ(read_file(directory / "a", 5), "12345");
+  EXPECT_EQ(error_of([&] { read_file(directory / "a", 4); }),
+            "read: " + (directory / "a").string() + ": has 5 bytes, more than 4");
+  // A file without blocks, a thousand times larger than the limit: refused by its size alone.
+  std::ofstream(directory / "huge").close();
+  fs::resize_file(directory / "huge", uint64_t{1} << 40);
+  EXPECT_NE(error_of([&] { read_file(directory / "huge"); }).find("more than 1073741824"),
+            std::string::npos);
+}
+
+TEST(File, AppearsOnlyWhenCommitted) {
+  const TemporaryDirectory directory;
+  write_file(directory / "a", "old");
+  {
+    OutputFile file(directory / "a");
+    file.write("new", 3);
+    EXPECT_EQ(read_file(directory / "a"), "old");
+    EXPECT_EQ(directory.count(), 2);  // the temporary one lies in the same directory
+    file.commit();
+    EXPECT_EQ(read_file(directory / "a"), "new");
+  }
+  EXPECT_EQ(read_file(directory / "a"), "new");
+  EXPECT_EQ(directory.count(), 1);
+  {
+    OutputFile file(directory / "a");
+    file.write("half", 4);
+  }
+  EXPECT_EQ(read_file(directory / "a"), "new");
+  EXPECT_EQ(directory.count(), 1);
+}
+
+// The disk's end is played by a limit on the size of files.
+TEST(File, AFailedWriteLeavesTheOldFileAndNothingElse) {
+  const TemporaryDirectory directory;
+  write_file(directory / "a", "old");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{100'000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string message =
+      error_of([&] { write_file(directory / "a", std::string(1'000'000, 'x')); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, "write: " + (directory / "a").string() + ": File too large");
+  EXPECT_EQ(read_file(directory / "a"), "old");
+  EXPECT_EQ(directory.count(), 1);
+}
+
+TEST(File, ErrorsOfWritingNameTheFileAndTheReason) {
+  const TemporaryDirectory directory;
+  const auto error = [&](const fs::path& path) {
+    const std::string message = error_of([&] { write_file(path, "x"); });
+    const std::string start = "write: " + path.string() + ": ";
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    return message.substr(std::min(start.size(), message.size()));
+  };
+  EXPECT_EQ(error(directory.path()), "is a directory");
+  EXPECT_EQ(error(directory / "no/such/a"), "No such file or directory");
+  EXPECT_EQ(error("/dev/null"), "is not a regular file");
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(error_of([] { write_file("", "x"); }), "write: the file name is empty");
+  EXPECT_EQ(error(directory / std::string(255, 'a')), "File name too long");
+  EXPECT_EQ(directory.count(), 0);
+
+  const WithoutPrivileges scope;
+  if (!scope.works()) GTEST_SKIP() << "this root may not become another user";
+  if (::geteuid() != 65534) fs::permissions(directory.path(), fs::perms::owner_read);
+  EXPECT_EQ(error(directory / "a"), "Permission denied");
+  if (::geteuid() != 65534) fs::permissions(directory.path(), fs::perms::owner_all);
+}
+
+TEST(File, ALinkKeepsPointingWhereItDoes) {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "folder");
+  write_file(directory / "folder/real", "old");
+  fs::create_symlink("folder/real", directory / "link");
+  write_file(directory / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(directory / "link"));
+  EXPECT_EQ(read_file(directory / "folder/real"), "new");
+}
+
+TEST(File, AnyoneMayReadANewFileThatTheUmaskAllows) {
+  const TemporaryDirectory directory;
+  const mode_t before = ::umask(022);
+  write_file(directory / "a", "x");
+  ::umask(before);
+  EXPECT_EQ(static_cast<int>(fs::status(directory / "a").permissions()), 0644);
+}
+
+TEST(File, WritersOfOneFileDoNotMix) {
+  const TemporaryDirectory directory;
+  const auto write = [&](char letter) {
+    for (int i = 0; i < 20; ++i) write_file(directory / "a", std::string(100'000, letter));
+  };
+  std::thread other(write, 'b');
+  write('a');
+  other.join();
+  const std::string bytes = read_file(directory / "a");
+  EXPECT_EQ(bytes, std::string(100'000, bytes.at(0)));
+  EXPECT_EQ(directory.count(), 1);
+}
+
+}  // namespace
+}  // namespace gradus::io

@@ -1,0 +1,191 @@
+// exp, log, tanh and sqrt as the kernels compute them (kernels/isa/vec_math.h), over all of their
+// range: every exponent, both signs, and the edges where results overflow, underflow or change
+// their formula.
+#include "kernels/kernel_test.h"
+
+namespace gradus::test {
+namespace {
+
+using kernels::Unary;
+
+template <class T>
+class VecMath : public ::testing::Test {
+ protected:
+  using Limits = std::numeric_limits<T>;
+  static constexpr T infinity = Limits::infinity();
+
+  static std::vector<T> evaluate(Unary op, const std::vector<T>& x) {
+    std::vector<T> y(x.size());
+    kernels::elementwise<T>().unary[static_cast<int>(op)](y.data(), x.data(),
+                                                          static_cast<int64_t>(x.size()));
+    return y;
+  }
+  static T evaluate(Unary op, T x) { return evaluate(op, std::vector<T>{x})[0]; }
+
+  // The distance of y from the exact result, in units of the last place of the latter.
+  static Real ulps_off(T y, Real exact) {
+    if (static_cast<Real>(y) == exact) return 0;
+    int exponent;
+    std::frexp(exact, &exponent);  // exact = f * 2^exponent with 1/2 <= |f| < 1
+    exponent = std::max(exponent, Limits::min_exponent);
+    return std::fabs(y - exact) / std::ldexp(Real(1), exponent - Limits::digits);
+  }
+
+  // The worst error of an op on these numbers, on every instruction set.
+  static void expect_accurate(Unary op, Real (*exact)(Real), const std::vector<T>& x, Real bound) {
+    std::vector<Real> references;
+    for (const T value : x) references.push_back(exact(value));
+    on_every_isa([&] {
+      const std::vector<T> y = evaluate(op, x);
+      Real worst = 0;
+      size_t where = 0;
+      for (size_t i = 0; i < x.size(); ++i) {
+        const Real error = ulps_off(y[i], references[i]);
+        if (error <= worst) continue;  // and not when it is NaN
+        worst = error;
+        where = i;
+      }
+      EXPECT_LE(worst, bound) << "at x = " << x[where] << ": " << y[where] << " for "
+                              << references[where];
+    });
+  }
+
+  // So many numbers with every bit pattern equally likely, those that `keep` wants: all exponents.
+  template <class Keep>
+  static std::vector<T> all_sizes(int count, Keep keep) {
+    std::mt19937_64 random(1);
+    std::vector<T> x;
+    for (int i = 0; i < count; ++i) {
+      const uint64_t bits = random();
+      T value;
+      std::memcpy(&value, &bits, sizeof value);
+      if (std::isfinite(value) && keep(value)) x.push_back(value);
+    }
+    return x;
+  }
+  static std::vector<T> evenly(int count, double low, double high) {
+    std::vector<T> x;
+    for (int i = 0; i < count; ++i)
+      x.push_back(static_cast<T>(low + (high - low) * i / (count - 1)));
+    return x;
+  }
+
+  // Where e^x is the smallest normal and the largest finite number.
+  static T smallest_exp_argument() {
+    return sizeof(T) == 4 ? T(-0x1.5d589ep+6L) : T(-0x1.6232bdd7abcd2p+9L);
+  }
+  static T largest_exp_argument() {
+    return sizeof(T) == 4 ? T(0x1.62e42ep+6L) : T(0x1.62e42fefa39efp+9L);
+  }
+};
+TYPED_TEST_SUITE(VecMath, FloatingTypes);
+
+Real exact_exp(Real x) { return std::exp(x); }
+Real exact_log(Real x) { return std::log(x); }
+Real exact_tanh(Real x) { return std::tanh(x); }
+
+constexpr int count = 200'000;
+
+TYPED_TEST(VecMath, ExpIsAccurate) {
+  const auto low = this->smallest_exp_argument(), high = this->largest_exp_argument();
+  const auto in_range = [=](TypeParam x) { return x >= low && x <= high; };
+  this->expect_accurate(Unary::exp, exact_exp, this->all_sizes(count, in_range), 1.05);
+  this->expect_accurate(Unary::exp, exact_exp, this->evenly(count, low, high), 1.05);
+  this->expect_accurate(Unary::exp, exact_exp, this->evenly(count, -1, 1), 1.05);
+}
+
+TYPED_TEST(VecMath, ExpOverflowsToInfinityAndIsFlushedToZeroBelowTheNormalNumbers) {
+  using T = TypeParam;
+  const T low = this->smallest_exp_argument(), high = this->largest_exp_argument();
+  const T below = std::nextafter(low, -this->infinity),
+          above = std::nextafter(high, this->infinity);
+  // The two arguments are what they are said to be.
+  ASSERT_GE(exact_exp(low), std::numeric_limits<T>::min());
+  ASSERT_LT(exact_exp(below), std::numeric_limits<T>::min());
+  ASSERT_LE(exact_exp(high), std::numeric_limits<T>::max());
+  ASSERT_GT(exact_exp(above), std::numeric_limits<T>::max());
+  on_every_isa([&] {
+    EXPECT_GE(this->evaluate(Unary::exp, low), std::numeric_limits<T>::min());
+    EXPECT_TRUE(std::isfinite(this->evaluate(Unary::exp, high)));
+    for (const T x : {above, T(1000), T(1e30), std::numeric_limits<T>::max(), this->infinity})
+      EXPECT_EQ(this->evaluate(Unary::exp, x), this->infinity) << x;
+    for (const T x : {below, T(-1000), T(-1e30), std::numeric_limits<T>::lowest(), -this->infinity})
+      EXPECT_TRUE(same_bits(this->evaluate(Unary::exp, x), T(0))) << x;
+    for (const T x : {T(0), -T(0), std::numeric_limits<T>::denorm_min()})
+      EXPECT_EQ(this->evaluate(Unary::exp, x), 1);
+  });
+}
+
+TYPED_TEST(VecMath, LogIsAccurate) {
+  const auto positive = [](TypeParam x) { return x > 0; };
+  const auto denormal = [](TypeParam x) { return x > 0 && !std::isnormal(x); };
+  this->expect_accurate(Unary::log, exact_log, this->all_sizes(count, positive), 0.9);
+  this->expect_accurate(Unary::log, exact_log, this->all_sizes(20 * count, denormal), 0.9);
+  this->expect_accurate(Unary::log, exact_log, this->evenly(count, 0.4, 2.5), 0.9);
+  this->expect_accurate(Unary::log, exact_log, this->evenly(count, 0.999, 1.001), 0.9);
+  using T = TypeParam;
+  this->expect_accurate(Unary::log, exact_log,
+                        {std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max()}, 0.9);
+}
+
+TYPED_TEST(VecMath, LogAtTheEdgesFollowsIEEE) {
+  using T = TypeParam;
+  on_every_isa([&] {
+    EXPECT_TRUE(same_bits(this->evaluate(Unary::log, T(1)), T(0)));
+    EXPECT_EQ(this->evaluate(Unary::log, T(0)), -this->infinity);
+    EXPECT_EQ(this->evaluate(Unary::log, -T(0)), -this->infinity);
+    EXPECT_EQ(this->evaluate(Unary::log, this->infinity), this->infinity);
+    for (const T x : {-std::numeric_limits<T>::denorm_min(), T(-1), -this->infinity})
+      EXPECT_TRUE(std::isnan(this->evaluate(Unary::log, x))) << x;
+  });
+}
+
+// Near 0, too, where 1 - 2 / (e^2x + 1) would have no correct digit left.
+TYPED_TEST(VecMath, TanhIsAccurate) {
+  using T = TypeParam;
+  const auto normal = [](T x) { return std::isnormal(x); };
+  this->expect_accurate(Unary::tanh, exact_tanh, this->all_sizes(count, normal), 1.55);
+  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, -1, 1), 1.55);
+  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, 0.53, 0.6), 1.55);
+  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, -25, 25), 1.55);
+}
+
+TYPED_TEST(VecMath, TanhIsOddAndEndsAtOne) {
+  using T = TypeParam;
+  on_every_isa([&] {
+    for (const T x : {T(20), T(1e30), std::numeric_limits<T>::max(), this->infinity}) {
+      EXPECT_EQ(this->evaluate(Unary::tanh, x), 1) << x;
+      EXPECT_EQ(this->evaluate(Unary::tanh, -x), -1) << x;
+    }
+    const T tiny = std::numeric_limits<T>::denorm_min();
+    for (const T x : {T(0), -T(0), tiny, -tiny, std::numeric_limits<T>::min()})
+      EXPECT_TRUE(same_bits(this->evaluate(Unary::tanh, x), x)) << x;
+    for (const T x : this->evenly(1001, 0, 12)) {
+      EXPECT_TRUE(same_bits(this->evaluate(Unary::tanh, -x), -this->evaluate(Unary::tanh, x)));
+      EXPECT_LE(this->evaluate(Unary::tanh, x), 1);
+    }
+  });
+}
+
+TYPED_TEST(VecMath, SqrtIsCorrectlyRounded) {
+  using T = TypeParam;
+  const std::vector<T> x = this->all_sizes(count, [](T value) { return value >= 0; });
+  on_every_isa([&] {
+    const std::vector<T> y = this->evaluate(Unary::sqrt, x);
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], std::sqrt(x[i])) << x[i];
+  });
+}
+
+TYPED_TEST(VecMath, NaNPassesThrough) {
+  using T = TypeParam;
+  on_every_isa([&] {
+    for (const Unary op : {Unary::exp, Unary::log, Unary::tanh, Unary::sqrt}) {
+      const T nan = std::numeric_limits<T>::quiet_NaN();
+      EXPECT_TRUE(std::isnan(this->evaluate(op, nan))) << static_cast<int>(op);
+      EXPECT_TRUE(std::isnan(this->evaluate(op, -nan))) << static_cast<int>(op);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace gradus::test

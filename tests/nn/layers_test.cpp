@@ -1,0 +1,185 @@
+// The layers: their gradients, their first values, and that they are the ops they are named after.
+#include "gradus/nn/layers.h"
+
+#include <algorithm>
+
+#include "nn/module_check.h"
+
+namespace gradus::nn {
+namespace {
+
+using test::error_of;
+using test::expect_module_gradients;
+using test::parameter_names;
+using test::random_array;
+using test::relative_distance;
+using test::same_bits;
+using test::unsettle;
+
+using Names = std::vector<std::string>;
+
+// ---- gradients
+
+TEST(Layers, GradientsOfInputAndParametersAgreeWithDifferences) {
+  Generator generator(1);
+  test::on_every_isa([&] {
+    for (const Bias bias : {Bias::none, Bias::learned}) {
+      for (const Shape& shape : {Shape{3, 5}, Shape{2, 3, 5}}) {
+        const std::vector<NamedArray> x = {{"x", random_array(shape, 4)}};
+        Linear linear(5, 7, generator, bias);
+        unsettle(linear);
+        expect_module_gradients("Linear", linear, x, [&](const auto& in) { return linear(in[0]); });
+        LayerNorm norm(5, bias);
+        unsettle(norm);
+        expect_module_gradients("LayerNorm", norm, x, [&](const auto& in) { return norm(in[0]); });
+        FeedForward feed_forward(5, 11, generator, bias);
+        unsettle(feed_forward);
+        expect_module_gradients("FeedForward", feed_forward, x,
+                                [&](const auto& in) { return feed_forward(in[0]); });
+      }
+    }
+    Embedding table(7, 5, generator);
+    unsettle(table);
+    const Array ids = Array::of_indices({3, 0, 3, 6, 3, 1}, {2, 3});
+    expect_module_gradients("Embedding", table, {}, [&](const auto&) { return table(ids); });
+  });
+}
+
+TEST(FeedForward, ItsGradientsGoThroughTheMaskThatDropoutDrew) {
+  Generator generator(1);
+  FeedForward feed_forward(5, 11, generator, Bias::learned, 0.4);
+  unsettle(feed_forward);
+  const uint64_t position = generator.position();
+  expect_module_gradients("FeedForward with dropout", feed_forward,
+                          {{"x", random_array({3, 5}, 4)}}, [&](const auto& in) {
+                            generator.set_position(position);  // the same mask in each call
+                            return feed_forward(in[0]);
+                          });
+}
+
+// ---- names
+
+TEST(Layers, NameTheirParametersAsPyTorchDoes) {
+  Generator generator(1);
+  Linear linear(3, 5, generator), bare(3, 5, generator, Bias::none);
+  Embedding embedding(5, 3, generator);
+  LayerNorm norm(3), bare_norm(3, Bias::none);
+  FeedForward feed_forward(3, 12, generator);
+  EXPECT_EQ(parameter_names(linear), (Names{"weight", "bias"}));
+  EXPECT_EQ(parameter_names(bare), (Names{"weight"}));
+  EXPECT_EQ(parameter_names(embedding), (Names{"weight"}));
+  EXPECT_EQ(parameter_names(norm), (Names{"weight", "bias"}));
+  EXPECT_EQ(parameter_names(bare_norm), (Names{"weight"}));
+  EXPECT_EQ(parameter_names(feed_forward),
+            (Names{"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}));
+  EXPECT_EQ(linear.weight.shape(), (Shape{5, 3}));
+  EXPECT_EQ(feed_forward.fc1.weight.shape(), (Shape{12, 3}));
+  EXPECT_EQ(feed_forward.fc2.weight.shape(), (Shape{3, 12}));
+}
+
+// ---- what they compute
+
+TEST(FeedForward, IsTwoLinearMapsWithAGeluBetween) {
+  Generator generator(1);
+  FeedForward f(3, 11, generator);
+  const Tensor x(random_array({2, 5, 3}, 1, DType::float32));
+  const Tensor expected =
+      linear(gelu(linear(x, f.fc1.weight, f.fc1.bias)), f.fc2.weight, f.fc2.bias);
+  EXPECT_TRUE(same_bits(f(x).value(), expected.value()));
+}
+
+TEST(LayerNorm, StartsAsPlainNormalisation) {
+  LayerNorm norm(7);
+  const Array y = norm(Tensor(random_array({3, 7}, 1, DType::float32))).value();
+  for (int64_t i = 0; i < 3; ++i) {
+    double mean = 0, square = 0;
+    for (const double value : y.select(0, i).to_vector()) {
+      mean += value / 7;
+      square += value * value / 7;
+    }
+    EXPECT_NEAR(mean, 0, 1e-6);
+    EXPECT_NEAR(square, 1, 1e-3);  // epsilon takes a little away
+  }
+}
+
+TEST(Dropout, DropsInTrainingOnly) {
+  Generator generator(1);
+  Dropout dropout(0.5, generator);
+  const Tensor x(Array::full({1000}, 1));
+  EXPECT_EQ(dropout.active_p(), 0.5);
+  const std::vector<double> y = dropout(x).value().to_vector();
+  EXPECT_GT(std::ranges::count(y, 0.0), 400);
+  EXPECT_GT(std::ranges::count(y, 2.0), 400);
+  dropout.train(false);
+  const uint64_t position = generator.position();
+  EXPECT_EQ(dropout.active_p(), 0);
+  EXPECT_TRUE(same_bits(dropout(x).value(), x.value()));
+  EXPECT_EQ(generator.position(), position);
+  EXPECT_EQ(error_of([&] { Dropout(-0.1, generator); }),
+            "dropout: the probability must lie in [0, 1], got -0.1");
+}
+
+// ---- first values
+
+struct Moments {
+  double mean = 0, deviation = 0, least = 0, most = 0;
+};
+Moments moments_of(const Tensor& x) {
+  const std::vector<double> values = x.value().to_vector();
+  const double n = static_cast<double>(values.size());
+  Moments m{.least = values[0], .most = values[0]};
+  for (const double v : values) {
+    m.mean += v / n;
+    m.least = std::min(m.least, v);
+    m.most = std::max(m.most, v);
+  }
+  for (const double v : values) m.deviation += (v - m.mean) * (v - m.mean) / n;
+  m.deviation = std::sqrt(m.deviation);
+  return m;
+}
+
+TEST(Layers, StartWithTheDistributionThatTheirDocumentationStates) {
+  Generator generator(1);
+  Linear linear(100, 300, generator);
+  for (const Tensor& x : {linear.weight, linear.bias}) {  // uniform in +-1/sqrt(100)
+    const Moments m = moments_of(x);
+    EXPECT_GE(m.least, -0.1F);
+    EXPECT_LE(m.most, 0.1F);
+    EXPECT_NEAR(m.mean, 0, 0.01);
+    EXPECT_NEAR(m.deviation, 0.1 / std::sqrt(3), 0.005);
+  }
+  EXPECT_LT(moments_of(linear.weight).least, -0.0999);
+  EXPECT_GT(moments_of(linear.weight).most, 0.0999);
+  const Moments table = moments_of(Embedding(100, 300, generator).weight);
+  EXPECT_NEAR(table.mean, 0, 0.02);
+  EXPECT_NEAR(table.deviation, 1, 0.02);
+  LayerNorm norm(5);
+  EXPECT_EQ(norm.weight.value().to_vector(), std::vector<double>(5, 1));
+  EXPECT_EQ(norm.bias.value().to_vector(), std::vector<double>(5, 0));
+}
+
+TEST(Layers, StartTheSameForTheSameSeed) {
+  Generator one(5), same(5), other(6);
+  const Linear a(7, 3, one), b(7, 3, same), c(7, 3, other);
+  EXPECT_TRUE(same_bits(a.weight.value(), b.weight.value()));
+  EXPECT_TRUE(same_bits(a.bias.value(), b.bias.value()));
+  EXPECT_FALSE(same_bits(a.weight.value(), c.weight.value()));
+}
+
+TEST(Init, WritesInPlaceAndKeepsTheLeaf) {
+  Generator generator(1);
+  Tensor x = parameter(Array::zeros({100, 100}, DType::float64));
+  const Node* leaf = x.node().get();
+  const double* place = x.value().data<double>();
+  init_normal(x, 0.02, generator);
+  EXPECT_NEAR(moments_of(x).deviation, 0.02, 0.0005);
+  init_uniform(x, 3, generator);
+  EXPECT_NEAR(moments_of(x).deviation, 3 / std::sqrt(3), 0.03);
+  EXPECT_LE(moments_of(x).most, 3);
+  EXPECT_GE(moments_of(x).least, -3);
+  EXPECT_EQ(x.node().get(), leaf);
+  EXPECT_EQ(x.value().data<double>(), place);
+}
+
+}  // namespace
+}  // namespace gradus::nn

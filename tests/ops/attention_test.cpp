@@ -1,0 +1,298 @@
+// scaled_dot_product_attention: the table of cases, and what no table can say.
+#include "gradus/ops/attention.h"
+
+#include "ops/op_case.h"
+
+namespace gradus::test {
+namespace {
+
+// Scores of one row after the other, with the softmax written out.
+double slow_attention(const Arrays& in, const AttentionOptions& options, const Shape& index) {
+  const Array &q = in[0], &k = in[1], &v = in[2];
+  const int64_t i = index[-2];
+  const double scale =
+      options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1)));
+  double total = 0, weighted = 0;
+  for (int64_t j = 0; j < k.size(-2); ++j) {
+    const bool hidden =
+        !options.mask.is_empty_handle() && at_broadcast(options.mask, with(index, -1, j)) == 0;
+    if (hidden || (options.causal && j > i)) continue;
+    double score = 0;
+    for (int64_t c = 0; c < q.size(-1); ++c)
+      score += q.at(with(index, -1, c)) * k.at(with(with(index, -2, j), -1, c));
+    total += std::exp(scale * score);
+    weighted += std::exp(scale * score) * v.at(with(index, -2, j));
+  }
+  return total == 0 ? 0 : weighted / total;
+}
+
+// The same made of other ops.
+Tensor composed_attention(const Tensors& in, const AttentionOptions& options) {
+  const Tensor &q = in[0], &k = in[1], &v = in[2];
+  const int64_t tq = q.size(-2), tk = k.size(-2);
+  const double scale =
+      options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1)));
+  Tensor scores = matmul(q, transpose(k)) * scale;
+  std::vector<bool> future;
+  for (int64_t i = 0; i < tq; ++i)
+    for (int64_t j = 0; j < tk; ++j) future.push_back(j > i);
+  if (options.causal) scores = masked_fill(scores, Array::of_bools(future, {tq, tk}), -INFINITY);
+  if (!options.mask.is_empty_handle()) {
+    std::vector<bool> hidden;
+    for (const double visible : options.mask.to_vector()) hidden.push_back(visible == 0);
+    scores = masked_fill(scores, Array::of_bools(hidden, options.mask.shape()), -INFINITY);
+  }
+  return matmul(softmax(scores), v);
+}
+
+// True at two of three places; where the mask has several rows, its second one sees nothing.
+Array mask_of(const Shape& shape) {
+  std::vector<bool> bits;
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    const int64_t row = i / shape[-1] % shape[-2];
+    bits.push_back(i % 3 != 0 && !(shape[-2] > 1 && row == 1));
+  }
+  return Array::of_bools(bits, shape);
+}
+
+using ShapeLists = std::vector<std::vector<Shape>>;
+
+OpFamily attention(const std::string& name, const AttentionOptions& options,
+                   const ShapeLists& shapes) {
+  return {.name = name,
+          .op =
+              [=](const Tensors& in) {
+                return scaled_dot_product_attention(in[0], in[1], in[2], options);
+              },
+          .element = [=](const Arrays& in,
+                         const Shape& index) { return slow_attention(in, options, index); },
+          .shapes = shapes};
+}
+
+const ShapeLists any_lengths = {{{3, 5}, {3, 5}, {3, 5}},
+                                {{2, 5, 3}, {2, 7, 3}, {2, 7, 11}},
+                                {{2, 3, 7, 5}, {2, 3, 5, 5}, {2, 3, 5, 1}},
+                                {{1, 3, 1, 5}, {1, 3, 7, 5}, {1, 3, 7, 5}},
+                                {{2, 19, 3}, {2, 37, 3}, {2, 37, 5}}};
+const ShapeLists batch_2_heads_3 = {{{2, 3, 5, 7}, {2, 3, 11, 7}, {2, 3, 11, 13}}};
+
+struct Choice {
+  std::string name;
+  AttentionOptions options;
+  ShapeLists shapes;
+};
+const std::vector<Choice> choices = {
+    {"attention", {}, any_lengths},
+    {"attention_scale", {.causal = false, .mask = {}, .scale = 0.7}, batch_2_heads_3},
+    {"attention_causal", {.causal = true, .mask = {}}, any_lengths},
+    {"attention_mask_tt", {.causal = false, .mask = mask_of({5, 11})}, batch_2_heads_3},
+    {"attention_mask_11tt", {.causal = false, .mask = mask_of({1, 1, 5, 11})}, batch_2_heads_3},
+    {"attention_mask_b11t", {.causal = false, .mask = mask_of({2, 1, 1, 11})}, batch_2_heads_3},
+    {"attention_mask_bhtt", {.causal = false, .mask = mask_of({2, 3, 5, 11})}, batch_2_heads_3},
+    {"attention_mask_t1", {.causal = false, .mask = mask_of({5, 1})}, batch_2_heads_3},
+    {"attention_mask_strided",
+     {.causal = false, .mask = mask_of({1, 11, 5}).transpose()},
+     batch_2_heads_3},
+    {"attention_causal_mask", {.causal = true, .mask = mask_of({2, 1, 5, 11})}, batch_2_heads_3},
+};
+
+std::vector<OpFamily> families() {
+  std::vector<OpFamily> result;
+  for (const Choice& choice : choices)
+    result.push_back(attention(choice.name, choice.options, choice.shapes));
+  // Self-attention: one tensor in all three places.
+  result.push_back(
+      {.name = "attention_itself",
+       .op =
+           [](const Tensors& in) {
+             return scaled_dot_product_attention(in[0], in[0], in[0], {.causal = true, .mask = {}});
+           },
+       .element =
+           [](const Arrays& in, const Shape& index) {
+             return slow_attention({in[0], in[0], in[0]}, {.causal = true, .mask = {}}, index);
+           },
+       .shapes = {{{5, 3}}, {{2, 3, 5, 7}}}});
+  return result;
+}
+
+INSTANTIATE_TEST_SUITE_P(Attention, OpTest, testing::ValuesIn(cases(families())), case_name);
+
+TEST(Attention, IsSoftmaxOfMaskedScoresTimesValues) {
+  for (const Choice& choice : choices)
+    for (const OpCase& c : cases({attention(choice.name, choice.options, choice.shapes)})) {
+      SCOPED_TRACE(c.name);
+      const Function composed = [&](const Tensors& in) {
+        return composed_attention(in, choice.options);
+      };
+      on_every_isa([&] {
+        expect_same_outcome(run(c.op, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);
+      });
+    }
+}
+
+// Heads as MultiHeadAttention cuts them out of one projection, (B, T, 3 H D), and puts them
+// together.
+TEST(Attention, ReadsAndWritesHeadsWhereTheyLie) {
+  const int64_t batch = 2, length = 5, heads = 3, d = 7, width = heads * d;
+  const auto with_heads = [&](auto attend) {
+    return [=](const Tensors& in) {
+      const auto part = [&](int64_t i) {
+        const Tensor third = slice(in[0], -1, i * width, (i + 1) * width);
+        return transpose(reshape(third, {batch, length, heads, d}), 1, 2);
+      };
+      const Tensor out = attend({part(0), part(1), part(2)});
+      return reshape(transpose(out, 1, 2), {batch, length, width});
+    };
+  };
+  const AttentionOptions options{.causal = true, .mask = {}};
+  const Array qkv = random_array({batch, length, 3 * width});
+  const Outcome fused = run(with_heads([&](const Tensors& in) {
+                              return scaled_dot_product_attention(in[0], in[1], in[2], options);
+                            }),
+                            {qkv});
+  const Outcome composed =
+      run(with_heads([&](const Tensors& in) { return composed_attention(in, options); }), {qkv});
+  expect_same_outcome(fused, composed, 1e-14);
+
+  // No copy: heads that lie interleaved give a result that lies interleaved.
+  const Tensor q(random_array({batch, length, heads, d}).transpose(1, 2));
+  const Array out = scaled_dot_product_attention(q, q, q).value();
+  EXPECT_EQ(out.strides(), q.value().strides());
+  EXPECT_TRUE(out.transpose(1, 2).is_contiguous());
+}
+
+TEST(Attention, AQueryThatSeesNothingGetsZerosAndSendsNoGradient) {
+  on_every_isa([] {
+    // Row 1 of the mask hides everything; key 2 is hidden from everybody.
+    const Array mask = Array::of_bools(
+        {true, true, false, true, false, false, false, false, true, true, false, true}, {3, 4});
+    for (const bool causal : {false, true}) {
+      const Tensor q = parameter(random_array({3, 5}, 1)), k = parameter(random_array({4, 5}, 2)),
+                   v = parameter(random_array({4, 7}, 3));
+      const Tensor y = scaled_dot_product_attention(q, k, v, {.causal = causal, .mask = mask});
+      EXPECT_EQ(y.value().select(0, 1).to_vector(), std::vector<double>(7, 0));
+      y.backward(random_array({3, 7}, 4));
+      EXPECT_EQ(q.grad().select(0, 1).to_vector(), std::vector<double>(5, 0));
+      EXPECT_EQ(k.grad().select(0, 2).to_vector(), std::vector<double>(5, 0));
+      EXPECT_EQ(v.grad().select(0, 2).to_vector(), std::vector<double>(7, 0));
+      EXPECT_NE(q.grad().at({2, 0}), 0);
+      EXPECT_EQ(k.grad().at({3, 0}) != 0, !causal);  // it lies in everybody's future
+    }
+  });
+}
+
+TEST(Attention, CausalMeansThatTheFutureChangesNothing) {
+  on_every_isa([] {
+    const Array q = random_array({2, 7, 5}, 1), k = random_array({2, 7, 5}, 2),
+                v = random_array({2, 7, 3}, 3);
+    const auto attend = [](const Array& queries, const Array& keys, const Array& values) {
+      return scaled_dot_product_attention(Tensor(queries), Tensor(keys), Tensor(values),
+                                          {.causal = true, .mask = {}})
+          .value();
+    };
+    const Array whole = attend(q, k, v);
+    for (int64_t t = 1; t <= 7; ++t) {
+      const auto past = [t](const Array& a) { return a.slice(1, 0, t); };
+      EXPECT_TRUE(same_bits(attend(past(q), past(k), past(v)), past(whole))) << t;
+    }
+  });
+}
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  const Tensor q = parameter(Array::of({300, -300}, {2, 1})),
+               k = parameter(Array::of({300, -300}, {2, 1})),
+               v = parameter(Array::of({1, 2}, {2, 1}));
+  const Tensor y = scaled_dot_product_attention(q, k, v);  // scores of +-90,000
+  EXPECT_EQ(y.value().to_vector(), (std::vector<double>{1, 2}));
+  y.backward(Array::full({2, 1}, 1));
+  EXPECT_EQ(v.grad().to_vector(), (std::vector<double>{1, 1}));
+  EXPECT_EQ(q.grad().to_vector(), (std::vector<double>{0, 0}));
+}
+
+TEST(Attention, NaNIsNotHiddenFromThoseWhoSeeIt) {
+  Array k = random_array({5, 3});
+  k.slice(0, 3, 4).copy_from(Array::full({1, 3}, NAN, DType::float64));
+  const Tensor q(random_array({5, 3}, 2)), v(random_array({5, 3}, 3));
+  const Array y =
+      scaled_dot_product_attention(q, Tensor(k), v, {.causal = true, .mask = {}}).value();
+  for_each_index({5, 3}, [&](const Shape& i) { EXPECT_EQ(std::isnan(y.at(i)), i[0] >= 3); });
+}
+
+TEST(Attention, OfNothing) {
+  const auto zeros = [](const Shape& shape) { return parameter(Array::zeros(shape)); };
+  const Tensor no_queries =
+      scaled_dot_product_attention(zeros({2, 0, 3}), zeros({2, 5, 3}), zeros({2, 5, 7}));
+  EXPECT_EQ(no_queries.shape(), (Shape{2, 0, 7}));
+  no_queries.backward(Array::zeros({2, 0, 7}));
+  const Tensor v = zeros({2, 0, 7});
+  const Tensor no_keys = scaled_dot_product_attention(zeros({2, 5, 3}), zeros({2, 0, 3}), v);
+  EXPECT_EQ(no_keys.value().to_vector(), std::vector<double>(70, 0));
+  no_keys.backward(Array::full({2, 5, 7}, 1));
+  EXPECT_EQ(v.grad().shape(), (Shape{2, 0, 7}));
+}
+
+TEST(Attention, TheSameBitsForAnyNumberOfThreads) {
+  const auto attend = [](int count) {
+    const ScopedThreads threads(count);
+    Arrays inputs;
+    for (const uint64_t seed : {1, 2, 3})
+      inputs.push_back(random_array({3, 5, 67, 19}, seed, DType::float32));
+    return run(
+        [](const Tensors& in) {
+          return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true, .mask = {}});
+        },
+        inputs);
+  };
+  const Outcome one = attend(1);
+  for (const int count : {2, 3}) {
+    const Outcome other = attend(count);
+    EXPECT_TRUE(same_bits(other.value, one.value));
+    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(other.gradients[i], one.gradients[i]));
+  }
+}
+
+TEST(AttentionErrors, NameTheRuleAndTheShapes) {
+  const auto error = [](const Shape& q, const Shape& k, const Shape& v,
+                        const AttentionOptions& options = {}) {
+    const auto zeros = [](const Shape& shape) { return Tensor(Array::zeros(shape)); };
+    return error_of([&] { scaled_dot_product_attention(zeros(q), zeros(k), zeros(v), options); });
+  };
+  EXPECT_EQ(error({2, 3, 5}, {3, 3, 5}, {2, 3, 5}),
+            "scaled_dot_product_attention: q, k and v must agree in all but their last two axes: "
+            "[2, 3, 5], [3, 3, 5], [2, 3, 5]");
+  EXPECT_EQ(error({5}, {3, 5}, {3, 5}),
+            "scaled_dot_product_attention: q, k and v must agree in all but their last two axes: "
+            "[5], [3, 5], [3, 5]");
+  EXPECT_EQ(error({3, 5}, {3, 7}, {3, 5}),
+            "scaled_dot_product_attention: q and k differ in their last axis: [3, 5] and [3, 7]");
+  EXPECT_EQ(error({3, 5}, {7, 5}, {3, 5}),
+            "scaled_dot_product_attention: k and v differ in length: [7, 5] and [3, 5]");
+  const auto masked = [&](const Array& mask) {
+    return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.causal = false, .mask = mask});
+  };
+  EXPECT_EQ(masked(mask_of({2, 7})),
+            "scaled_dot_product_attention: shapes [2, 7] and [2, 3, 7] do not broadcast");
+  EXPECT_EQ(masked(mask_of({5, 2, 3, 7})),
+            "scaled_dot_product_attention: the mask [5, 2, 3, 7] does not broadcast to the scores "
+            "[2, 3, 7]");
+  EXPECT_EQ(masked(Array::zeros({3, 7})),
+            "scaled_dot_product_attention: the mask must be bool, got float32");
+  EXPECT_EQ(error_of([] {
+              const Tensor single(Array::zeros({3, 5})), twice(random_array({3, 5}));
+              scaled_dot_product_attention(single, twice, single);
+            }),
+            "scaled_dot_product_attention: dtypes differ: float32, float64, float32");
+}
+
+// A mask of rank 0 is one answer for everybody.
+TEST(Attention, TakesAMaskOfASingleElement) {
+  const Tensor q(random_array({3, 5})), k(random_array({7, 5})), v(random_array({7, 5}));
+  const auto attend = [&](const Array& mask) {
+    return scaled_dot_product_attention(q, k, v, {.causal = false, .mask = mask}).value();
+  };
+  EXPECT_TRUE(same_bits(attend(Array::of_bools({true}, Shape{})), attend({})));
+  EXPECT_EQ(attend(Array::of_bools({false}, Shape{})).to_vector(), std::vector<double>(15, 0));
+}
+
+}  // namespace
+}  // namespace gradus::test
