@@ -11,6 +11,7 @@
 /// transformer blocks, and the embedding again as the output layer. This file is the training from
 /// the outside: read, train, watch, write.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +21,7 @@
 
 #include "gpt_flags.h"
 #include "gradus/data/tales.h"
+#include "gradus/io/file.h"
 #include "gradus/threads.h"
 #include "gradus/viz/plot.h"
 #include "gradus/viz/progress.h"
@@ -194,10 +196,29 @@ void report_training(models::Trainer& trainer, const data::Corpus& corpus, const
       "entropy of tales  {:.3f}: what nobody can predict. {:.1f} % above it is left to learn\n",
       entropy, 100 * (loss / entropy - 1));
   const std::string sample = write(trainer.model(), corpus.tokenizer(), flags, 8000);
-  const data::Acceptance acceptance = data::tales_acceptance(sample);
+  const data::Acceptance acceptance = data::Tales().acceptance(sample);
   fmt::print(
       "grammar           {} of {} sentences it wrote are sentences of the grammar: {:.0f} %\n",
       acceptance.accepted, acceptance.sentences, 100 * acceptance.share());
+}
+
+// An impossible size is an error now, not a machine that swaps. Parameters: the weight, its
+// gradient and two moments; activations: what the graph keeps of each layer (about 18 arrays of the
+// width, and the attention weights).
+void check_memory(const models::GPTConfig& model, const models::TrainingConfig& training) {
+  const auto width = static_cast<double>(model.width), context = static_cast<double>(model.context);
+  const auto layers = static_cast<double>(model.layers),
+             vocabulary = static_cast<double>(model.vocabulary);
+  const double letters = static_cast<double>(training.batch) * context;
+  const double parameters = 12 * layers * width * width + (vocabulary + context) * width;
+  const double activations =
+      letters *
+      (layers * (18 * width + static_cast<double>(model.heads) * context) + 2 * vocabulary);
+  const double needed = 4 * (4 * parameters + activations);
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  check(needed < present, "this model needs about {} bytes of memory, the machine has {}",
+        viz::format_count(needed), viz::format_count(present));
 }
 
 int run(int argc, char** argv) {
@@ -212,6 +233,9 @@ int run(int argc, char** argv) {
   corpus.tokenizer().encode(
       flags.prompt);  // an unknown letter is an error now, not after the training
   if (checkpoint) check_same_text(*checkpoint, corpus, flags);
+  check_memory(flags.model, flags.training);
+  io::OutputFile(flags.save);  // can it be written there? The file itself appears when there is
+                               // something to keep
   models::Trainer trainer(flags.model, flags.training, corpus);
   if (checkpoint) trainer.load_state(*checkpoint);
   checkpoint.reset();

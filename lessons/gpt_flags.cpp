@@ -14,7 +14,9 @@ template <class T>
 CLI::Validator in_range(T low, T high) {
   return {[low, high](std::string& text) -> std::string {
             T value{};
-            const bool is_number = CLI::detail::lexical_cast(text, value);
+            const bool wraps =
+                std::is_unsigned_v<T> && text.starts_with('-');  // -1 would be read as 2^64 - 1
+            const bool is_number = !wraps && CLI::detail::lexical_cast(text, value);
             if (is_number && value >= low && value <= high) return {};
             return fmt::format("must be a number from {} to {}, got '{}'", low, high, text);
           },
@@ -29,8 +31,8 @@ GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkp
   models::TrainingConfig& training = flags.training;
 
   CLI::App app(
-      "A tiny GPT learns to write, letter by letter. Ctrl-C stops it cleanly, saves what\n"
-      "it has learned, and lets it write.",
+      "A tiny GPT learns to write, letter by letter. Ctrl-C stops it cleanly, saves\n"
+      "what it has learned, and lets it write.",
       "15_gpt");
   app.get_formatter()->column_width(26);
   app.option_defaults()->always_capture_default();

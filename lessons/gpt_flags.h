@@ -22,7 +22,7 @@ struct GptFlags {
   std::string load;
   std::string prompt;
   int64_t tokens = 500;
-  models::Sampling sampling{.temperature = 0.8, .top_k = 0};
+  models::Sampling sampling{.temperature = 0.7, .top_k = 0};
   bool quick = false;
 };
 

@@ -300,10 +300,10 @@ TEST(Sum, LargeArraysAreRightOnSeveralThreadsAndEveryIsa) {
     int axis;
   } cases[] = {{{100'003}, 0},   {{300, 701}, 0},  {{300, 701}, 1},    {{2, 5'001, 31}, 1},
                {{70'001, 3}, 0}, {{3, 70'001}, 1}, {{5, 3, 40'009}, 1}};
-  for (const auto& [shape, axis] : cases) {
-    const Array a = random_integers(shape), expected = slow_sum(a, {axis});
+  for (const auto& c : cases) {
+    const Array a = random_integers(c.shape), expected = slow_sum(a, {c.axis});
     on_every_isa([&] {
-      EXPECT_TRUE(same_bits(sum(a, {axis}, true), expected)) << shape.to_string() << axis;
+      EXPECT_TRUE(same_bits(sum(a, {c.axis}, true), expected)) << c.shape.to_string() << c.axis;
     });
   }
 }

@@ -26,7 +26,8 @@ Array operator*(double a, const Array& b);
 Array operator/(double a, const Array& b);
 Array operator-(const Array& a);
 
-/// a += b in a's own storage, of which no element may appear twice in a; b broadcasts to a's shape.
+/// a += b in a's own storage, of which no element may appear twice in a; b broadcasts to a's shape,
+/// and may overlap with a.
 void add_in_place(Array& a, const Array& b);
 /// a *= b in a's own storage.
 void scale_in_place(Array& a, double b);
@@ -37,6 +38,7 @@ Array masked_fill(const Array& a, const Array& mask, double value);
 /// with size 1 if keepdim.
 Array sum(const Array& a, const std::vector<int>& axes = {}, bool keepdim = false);
 /// Undoes broadcasting: sums a over every axis along which `shape` was repeated to make a's shape.
+/// \throws Error unless `shape` broadcasts to a's shape.
 Array sum_to(const Array& a, const Shape& shape);
 /// The sum of all squares, in double.
 double sum_squares(const Array& a);

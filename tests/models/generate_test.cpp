@@ -42,7 +42,7 @@ TEST(Generate, WritesTheSameWithTheCacheAsWithout) {
     for (const int64_t length : {int64_t{1}, context, context + 1, 3 * context + 2})
       for (const Sampling& sampling :
            {Sampling{.temperature = 0}, Sampling{.temperature = 0.6, .top_k = 3}, Sampling{}})
-        for (const uint64_t seed : {1, 2, 3}) {
+        for (const uint64_t seed : {1U, 2U, 3U}) {
           Generator with(seed), without(seed);
           const int64_t count = 3 * context + 4;  // the window moves at least four times
           const Tokens prompt = prompt_of(length);

@@ -2,6 +2,7 @@
 #include "gradus/models/gpt.h"
 
 #include <cmath>
+#include <string_view>
 
 #include "gradus/io/safetensors.h"
 #include "gradus/optim/optimizer.h"
@@ -231,7 +232,15 @@ TEST(GPT, DropsInTrainingOnly) {
   Generator generator(1);
   GPT model(config, generator);
   const Array tokens = tokens_of({3, 8}, 11);
-  EXPECT_FALSE(same_bits(model(tokens).value(), model(tokens).value()));
+  struct CountDropout : Trace {
+    void on_record(const char* op, const Tensor&, std::span<const Tensor>) override {
+      count += op == std::string_view("dropout");
+    }
+    int count = 0;
+  } trace;
+  const Array drawn = model(tokens).value();
+  EXPECT_EQ(trace.count, 1 + 2 * 2);  // after the embeddings and at the end of each sub-layer
+  EXPECT_FALSE(same_bits(model(tokens).value(), drawn));
   model.train(false);
   const uint64_t position = generator.position();
   EXPECT_TRUE(same_bits(model(tokens).value(), model(tokens).value()));

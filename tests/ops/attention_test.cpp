@@ -235,7 +235,7 @@ TEST(Attention, TheSameBitsForAnyNumberOfThreads) {
   const auto attend = [](int count) {
     const ScopedThreads threads(count);
     Arrays inputs;
-    for (const uint64_t seed : {1, 2, 3})
+    for (const uint64_t seed : {1U, 2U, 3U})
       inputs.push_back(random_array({3, 5, 67, 19}, seed, DType::float32));
     return run(
         [](const Tensors& in) {

@@ -76,8 +76,9 @@ TEST(AdamW, IsTheAlgorithmWrittenOut) {
         const std::vector<NamedArray> state = adamw.state();
         for (size_t i = 0; i < plain.size(); ++i) {
           const auto& [name, p] = parameters[i];
+          const Shape shape = p.shape();
           const auto distance = [&](const Array& a, const std::vector<double>& expected) {
-            return relative_distance(a, Array::of(expected, p.shape(), DType::float64));
+            return relative_distance(a, Array::of(expected, shape, DType::float64));
           };
           EXPECT_LE(distance(p.value(), plain[i].value), tolerance) << name;
           EXPECT_EQ(state[2 * i].name, "m." + name);

@@ -43,8 +43,8 @@ class Corpus {
   /// The whole validation split, every token but the first predicted exactly once: consecutive
   /// windows of `context` tokens in batches of up to `batch`; what is left over at the end makes a
   /// last batch of one shorter window. The loss over the split is the mean of the batches' losses,
-  /// weighted by their numbers of targets.
-  /// \throws Error if the split is shorter than context + 1 tokens.
+  /// weighted by their numbers of targets. \throws Error if the split is shorter than context + 1
+  /// tokens.
   std::vector<Batch> validation_blocks(int64_t context, int64_t batch = 32) const;
 
   /// A number that another text almost surely has not: the 64-bit FNV-1a hash of the text's bytes.

@@ -38,8 +38,7 @@ class Embedding : public Module {
 };
 
 /// Normalises the last axis, then scales (from 1) and shifts (from 0) each of its elements: (...,
-/// width) ->
-/// (..., width). See layer_norm.
+/// width) -> (..., width). See layer_norm.
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(int64_t width, Bias bias = Bias::learned, double eps = 1e-5);
