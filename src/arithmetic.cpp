@@ -284,8 +284,10 @@ Shape product_shape(const Array& a, const Array& b) {
         b.shape());
   check(a.size(-1) == b.size(-2), "matmul: inner sizes differ: {} @ {}", a.shape(), b.shape());
   check_same_dtype("matmul", a, b);
-  const auto with_batch_of_one = [](Shape s) { return s[-1] = s[-2] = 1, s; };
-  Shape shape = broadcast("matmul", with_batch_of_one(a.shape()), with_batch_of_one(b.shape()));
+  // The matrix axes set aside, the batch axes broadcast.
+  const auto batch_of = [](const Shape& s) { return s.erased(s.rank() - 1).erased(s.rank() - 2); };
+  const Shape batch = broadcast("matmul", batch_of(a.shape()), batch_of(b.shape()));
+  Shape shape = batch.inserted(batch.rank(), 1).inserted(batch.rank() + 1, 1);
   shape[-2] = a.size(-2);
   shape[-1] = b.size(-1);
   return shape;

@@ -49,7 +49,7 @@ double weighted_difference(const Values& w, const Values& plus, const Values& mi
 
 struct Numeric {
   Values derivative;
-  std::vector<bool> structural_zero;  // neither step changed any element of the result
+  std::vector<bool> structural_zero;  // no step changed any element of the result
 };
 
 Numeric differentiate(Probe& probe, size_t input, int64_t count, const Values& y, const Values& w,
@@ -60,7 +60,9 @@ Numeric differentiate(Probe& probe, size_t input, int64_t count, const Values& y
     const double up = x + h, down = x - h;  // 2h as it really is, after rounding: up - down
     const Values plus = probe.with(input, k, up), minus = probe.with(input, k, down);
     result.derivative.push_back(weighted_difference(w, plus, minus) / (up - down));
-    result.structural_zero.push_back(plus == y && minus == y);
+    // A step of 1 as well: the small ones may vanish in rounding where the derivative is merely
+    // tiny.
+    result.structural_zero.push_back(plus == y && minus == y && probe.with(input, k, x + 1) == y);
   }
   return result;
 }

@@ -13,6 +13,7 @@ namespace {
 
 using Kind = Piece::Kind;
 
+// Whether a word that stands at this place is written with a capital.
 bool starts_sentence(std::string_view text, size_t at) {
   if (at == 0) return true;
   const std::string_view before = text.substr(0, at);
@@ -40,10 +41,13 @@ uint32_t below(Generator& g, uint32_t n) {
   return static_cast<uint32_t>((uint64_t{g.next_u32()} * n) >> 32);
 }
 
+// The index of a referent: 0 the girl and 1 the boy, or the reverse where they are exchanged; 2 the
+// thing.
 size_t who(const Piece& piece, bool exchanged) {
   return piece.referent == Referent::thing ? 2 : size_t(piece.referent) ^ exchanged;
 }
 
+// Writes a tale: follows the rules, choosing at random, and notes what is true.
 struct Teller {
   const Grammar& grammar;
   Generator& generator;
@@ -100,6 +104,7 @@ struct Teller {
   }
 };
 
+// How far into a text a way through the rules has come, and what it took for the names.
 struct Reading {
   size_t at = 0;
   double log_probability = 0;
@@ -107,6 +112,8 @@ struct Reading {
 };
 using Readings = std::vector<Reading>;
 
+// Reads a text: follows all ways through the rules at once, and keeps those that the text agrees
+// with.
 struct Listener {
   const Grammar& grammar;
   std::string_view text;
@@ -150,11 +157,13 @@ struct Listener {
     result.push_back(r);
   }
 
+  // Whether the text is, from beginning to end, one of the sentences that the rule is made of.
   bool sentence(size_t rule, bool exchanged) const {
     for (const Alternative& a : grammar.rules[rule].alternatives) {
       for (size_t i = 0; i < a.pieces.size(); ++i) {
-        const bool alone = a.pieces[i].kind == Kind::rule &&
-                           (i + 1 == a.pieces.size() || a.pieces[i + 1].kind == Kind::next_sentence);
+        const bool alone =
+            a.pieces[i].kind == Kind::rule &&
+            (i + 1 == a.pieces.size() || a.pieces[i + 1].kind == Kind::next_sentence);
         if (alone) {
           if (sentence(a.pieces[i].index, exchanged ^ a.pieces[i].exchange)) return true;
           ++i;
@@ -184,21 +193,26 @@ Tale Tales::tell(Generator& generator) const {
 
 double Tales::nats() const {
   const Grammar& g = *grammar_;
-  return g.rules.back().mean[0].nats + g.rules[g.names[0]].mean[0].nats + g.rules[g.names[1]].mean[0].nats;
+  return g.rules.back().mean[0].nats + g.rules[g.names[0]].mean[0].nats +
+         g.rules[g.names[1]].mean[0].nats;
 }
 double Tales::characters() const { return grammar_->rules.back().mean[0].characters + 2; }
 
-static Readings whole(const Grammar& g, std::string_view tale) {
+namespace {
+// The readings that use up the whole tale.
+Readings whole(const Grammar& g, std::string_view tale) {
   Readings all = Listener{g, tale}.follow(g.rules.size() - 1, {{}}, false);
   std::erase_if(all, [&](const Reading& r) { return r.at != tale.size(); });
   return all;
 }
+}  // namespace
+
 size_t Tales::readings(std::string_view tale) const { return whole(*grammar_, tale).size(); }
 double Tales::log_probability(std::string_view tale) const {
-  double p = 0;
-  auto all = whole(*grammar_, tale);
+  const Readings all = whole(*grammar_, tale);
   if (all.size() == 1) return all[0].log_probability;
-  for (auto& r : all) p += std::exp(r.log_probability);
+  double p = 0;
+  for (const Reading& r : all) p += std::exp(r.log_probability);
   return std::log(p);
 }
 bool Tales::accepts(std::string_view s) const {
@@ -221,7 +235,8 @@ std::vector<std::string_view> sentences(std::string_view text) {
     if (c == '"') quoted = i == begin || text[i - 1] == ' ' || text[i - 1] == '\n';
     if (c == '\n')
       cut(i);
-    else if (gap && !quoted && (c == '.' || c == '!' || c == '?' || (c == '"' && i > 0 && text[i - 1] == '.')))
+    else if (gap && !quoted &&
+             (c == '.' || c == '!' || c == '?' || (c == '"' && i > 0 && text[i - 1] == '.')))
       cut(i + 1);
   }
   cut(text.size());

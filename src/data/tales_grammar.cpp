@@ -80,7 +80,8 @@ class Reader {
     }
   }
 
-  /// The number of a rule, which is compiled on first use; "hats" or "hat+" is the plural of rule "hat".
+  /// The number of a rule, which is compiled on first use; "hats" or "hat+" is the plural of rule
+  /// "hat".
   size_t number(std::string name) {
     if (name.ends_with('s') && !lines_.contains(name)) name.back() = '+';
     if (const auto found = numbers_.find(name); found != numbers_.end()) return found->second;
@@ -94,7 +95,8 @@ class Reader {
       total += weight;
       rule.alternatives.push_back({pieces(form(text, plural)), weight, total, 0});
     }
-    for (Alternative& a : rule.alternatives) a.log_probability = std::log(a.weight) - std::log(total);
+    for (Alternative& a : rule.alternatives)
+      a.log_probability = std::log(a.weight) - std::log(total);
     for (const bool exchanged : {false, true}) rule.mean[exchanged] = mean(rule, exchanged);
     grammar_.rules.push_back(std::move(rule));
     return numbers_[name] = grammar_.rules.size() - 1;
@@ -142,8 +144,10 @@ class Reader {
       if (c == '{') {
         put(slot(std::string(cut(text, '}'))));
       } else if (c == '(') {
-        put({.kind = Kind::subject, .plural = text.substr(0, text.find(')')).find('+') != text.npos});
-      } else if (const size_t mark = std::string_view(")[]<>").find(c); mark != std::string_view::npos) {
+        put({.kind = Kind::subject,
+             .plural = text.substr(0, text.find(')')).find('+') != text.npos});
+      } else if (const size_t mark = std::string_view(")[]<>").find(c);
+                 mark != std::string_view::npos) {
         put({.kind = std::array{Kind::end_subject, Kind::verb, Kind::end_verb, Kind::thing,
                                 Kind::end_thing}[mark]});
       } else {
@@ -164,8 +168,8 @@ class Reader {
     return {.kind = Kind::rule, .index = number(name.substr(exchange)), .exchange = exchange};
   }
 
-  /// The average over the alternatives of what is chosen here and what the rules inside them choose. The
-  /// choices are independent of each other, so information adds up like length.
+  /// The average over the alternatives of what is chosen here and what the rules inside them
+  /// choose. The choices are independent of each other, so information adds up like length.
   Mean mean(const Rule& rule, bool exchanged) const {
     Mean mean;
     for (const Alternative& a : rule.alternatives) {
@@ -176,7 +180,8 @@ class Reader {
         if (piece.kind == Kind::rule)
           part = grammar_.rules[piece.index].mean[exchanged ^ piece.exchange];
         if (piece.kind == Kind::name)
-          part.characters = grammar_.rules[grammar_.names[size_t(piece.referent) ^ exchanged]].mean[0].characters;
+          part.characters =
+              grammar_.rules[grammar_.names[size_t(piece.referent) ^ exchanged]].mean[0].characters;
         mean.nats += p * part.nats;
         mean.characters += p * part.characters;
       }

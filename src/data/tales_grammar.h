@@ -1,6 +1,7 @@
 /// \file
-/// The grammar behind `tales` as a data structure, for the three walks of tales.cpp: telling, reading, averaging.
-/// Internal. The notation is explained above the rules themselves, in tales_rules.cpp.
+/// The grammar behind `tales` as a data structure, for the three walks of tales.cpp: telling,
+/// reading, averaging. Internal. The notation is explained above the rules themselves, in
+/// tales_rules.cpp.
 #pragma once
 
 #include <array>
@@ -24,13 +25,17 @@ struct Piece {
     noun,           ///< write the word, a noun that stands for the referent ("the girl")
     pronoun,        ///< write the word, a pronoun that stands for the referent
     next_sentence,  ///< the space between two sentences
-    thing, end_thing,      ///< around the noun phrase that `it` will stand for
-    subject, end_subject,  ///< around a subject, and
-    verb, end_verb,        ///< around the verb that agrees with it
+    thing,
+    end_thing,  ///< around the noun phrase that `it` will stand for
+    subject,
+    end_subject,  ///< around a subject, and
+    verb,
+    end_verb,  ///< around the verb that agrees with it
   };
   Kind kind = text;
   Referent referent = Referent::thing;
-  std::array<std::string, 2> word = {};  ///< as written; and when girl and boy have exchanged their parts
+  std::array<std::string, 2> word =
+      {};  ///< as written; and when girl and boy have exchanged their parts
   size_t index = 0;
   bool exchange = false;  ///< in the rule that is written here, girl and boy exchange their parts
   bool plural = false;    ///< of a subject
@@ -46,7 +51,7 @@ struct Alternative {
 
 /// What a random choice of everything in a rule yields on average.
 struct Mean {
-  double nats = 0;        ///< -log of the probability of the choices
+  double nats = 0;  ///< -log of the probability of the choices
   double characters = 0;
 };
 
@@ -56,7 +61,8 @@ struct Rule {
   std::array<Mean, 2> mean = {};  ///< as written, and with the parts exchanged
 };
 
-/// The rules, each after all those that it uses: none can contain itself, so every tale ends. The last is `tale`.
+/// The rules, each after all those that it uses: none can contain itself, so every tale ends. The
+/// last is `tale`.
 struct Grammar {
   explicit Grammar(std::string_view text);
 

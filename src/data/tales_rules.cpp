@@ -2,6 +2,22 @@
 
 namespace gradus::data {
 
+// The notation. `name:` begins a rule, each line below it is one way to write it; `name = a, b` is
+// the same in one line.
+//
+//   3* text           three times as likely as a way without a number
+//   {name}            one of that rule's ways; {names} or {name#} its plural (cat, mouse/mice)
+//   {Anna} {Otto}     the girl's and the boy's name, drawn once for each tale
+//   {she} {hers} {I}  pronouns that stand for her; {he} {his} {you} for him; {it} for the last
+//   <thing>
+//   {~name}           the same rule with girl and boy exchanged, pronouns and all
+//   <...>             the thing that {it} will stand for
+//   (...) [...]       a subject and the verb that agrees with it; # makes a second, plural way of
+//   the line /                 between two sentences
+//
+// The words are short and equally likely within their list, and the spells are random syllables,
+// for a reason: a model with 64 letters of memory and two thousand steps of practice must be able
+// to come close to the entropy, and what it cannot learn must be chance, not rare words.
 std::string_view Tales::default_grammar() {
   return R"(
 tale:
@@ -17,7 +33,7 @@ ending:
 event:
   6* {beat}
   6* {~beat}
-  the {animal} {vp}.
+  the {animal} {sat} {where}.
   (the {animal#}) [{was#}] {sad}.
   the cat {sat} on the mat.
 beat:

@@ -22,14 +22,14 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
-/// A pronoun and the noun it stands for: the last time that its referent was named before it.
+/// A pronoun and the noun it stands for: the last mention, before it, of the girl, the boy or the
+/// thing.
 struct Reference {
   Span pronoun;
   Span noun;
 };
 
-/// A subject and the verb that agrees with it, though other nouns may stand between them:
-/// "The [cups] by the door [were] wet."
+/// A subject and the verb that agrees with it: "The [hens] [were] shy."
 struct Agreement {
   Span subject;
   Span verb;
@@ -48,31 +48,51 @@ struct Tale {
 struct Acceptance {
   size_t sentences = 0;
   size_t accepted = 0;
-  double share() const { return sentences == 0 ? 0 : double(accepted) / double(sentences); }
+  /// From 0 to 1; 0 where there is no sentence.
+  double share() const {
+    return sentences == 0 ? 0 : static_cast<double>(accepted) / static_cast<double>(sentences);
+  }
 };
 
-/// A grammar of tales
+/// A grammar of tales: rules whose alternatives are chosen at random, each choice with a known
+/// probability. No rule contains itself, so averages over all tales are sums over the rules, and
+/// the entropy is exact.
 class Tales {
  public:
+  /// The rules in the notation of tales_rules.cpp. \throws Error if a rule is missing, double or
+  /// contains itself.
   explicit Tales(std::string_view grammar = default_grammar());
   static std::string_view default_grammar();
 
+  /// A random tale, with what is true of it.
   Tale tell(Generator& generator) const;
+
+  /// The entropy of a tale, the mean of -log p(tale), in nats; its mean length with the blank line
+  /// that ends it; and the first divided by the second, below which no model's loss can fall on a
+  /// long text of tales. This holds because no two ways of choosing give the same text.
   double nats() const;
   double characters() const;
   double entropy_per_character() const { return nats() / characters(); }
 
+  /// In how many ways the grammar can write this whole tale: 0 or 1.
   size_t readings(std::string_view tale) const;
+  /// The log-probability of a whole tale, in nats; -infinity if the grammar cannot write it.
   double log_probability(std::string_view tale) const;
+  /// Whether this sentence occurs in some tale.
   bool accepts(std::string_view sentence) const;
+  /// How many sentences of a text are accepted; the first and the last, which may be cut off, do
+  /// not count.
   Acceptance acceptance(std::string_view text) const;
-  const Grammar& grammar() const { return *grammar_; }
 
  private:
   std::shared_ptr<const Grammar> grammar_;
 };
 
+/// The sentences of a text; one in quotation marks belongs together with its `said`.
 std::vector<std::string_view> sentences(std::string_view text);
+
+/// Tales from the default grammar, a blank line after each, until there are at least `bytes` bytes.
+/// The same seed gives the same text.
 std::string tales_text(uint64_t seed, size_t bytes);
 
 }  // namespace gradus::data
