@@ -52,10 +52,10 @@ using Function = std::function<Tensor(const std::vector<Tensor>& inputs)>;
 ///     |a - n| / max(|a|, |n|, 0.01 max|n| over that input)
 ///
 /// and must stay under the tolerance. Where no step, small or large, changes any element of f
-/// (a masked position, say), the derivative is structurally zero and backward must give exactly 0. A
-/// function that gives another value when called again (a dropout that draws anew) fails with that
-/// reason. At kinks differences mean nothing: keep inputs away from them. \throws Error if an input
-/// is not float64, or the result is not.
+/// (a masked position, say), the derivative is structurally zero and backward must give exactly 0.
+/// A function that gives another value when called again (a dropout that draws anew) fails with
+/// that reason. At kinks differences mean nothing: keep inputs away from them. \throws Error if an
+/// input is not float64, or the result is not.
 GradcheckResult gradcheck(const std::string& name, const Function& f,
                           const std::vector<NamedArray>& inputs,
                           const GradcheckOptions& options = {});

@@ -155,7 +155,8 @@ std::vector<NamedArray> weights_of(const io::State& state) {
 std::vector<NamedArray> moments_of(const io::State& state) {
   std::vector<NamedArray> moments;
   for (const auto& [name, value] : state.arrays)
-    if (name.starts_with(moment_prefix)) moments.push_back({name.substr(moment_prefix.size()), value});
+    if (name.starts_with(moment_prefix))
+      moments.push_back({name.substr(moment_prefix.size()), value});
   return moments;
 }
 
