@@ -129,7 +129,7 @@ void train(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags&
   const int64_t total = trainer.config().steps, first = trainer.steps_done();
   const auto letters_per_step =
       static_cast<double>(trainer.config().batch * trainer.model().config().context);
-  constexpr size_t quick_batches = 4;  // an estimate of the validation loss from 4 x 32 windows
+  constexpr size_t quick_batches = 10;  // for an estimate of the validation loss
   const auto share_done = [&] {
     return static_cast<double>(trainer.steps_done()) / static_cast<double>(total);
   };

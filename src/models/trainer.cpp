@@ -63,7 +63,9 @@ double Trainer::step() {
 double Trainer::validation_loss(size_t most_batches) {
   const NoGrad guard;
   model_.train(false);
-  std::vector<data::Batch> batches = corpus_.validation_blocks(model_.config().context);
+  // Batches of the training size need no other memory than training has.
+  std::vector<data::Batch> batches =
+      corpus_.validation_blocks(model_.config().context, training_.batch);
   if (batches.size() > most_batches) batches.resize(most_batches);
   double total = 0, tokens = 0;
   for (const data::Batch& batch : batches) {
