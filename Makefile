@@ -169,6 +169,11 @@ bench: $(BENCH_PROGRAMS) ## Run the benchmarks
 data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
 	@bash data/fetch.sh
 
+PYTHON ?= python3
+reference: $(TEST_PROGRAM) ## Let PyTorch evaluate the table of ops again; PYTHON=... to choose one that has it
+	@GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=OpTable.WritesTheCasesForPyTorch
+	@$(PYTHON) tests/reference/make_reference.py $(B)/ops_*.cases.safetensors
+
 CLANG_FORMAT ?= clang-format
 CODE = $(shell find include src lessons tests -name '*.cpp' -o -name '*.h' 2>/dev/null)
 
@@ -189,4 +194,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons bench data lint format layers clean help FORCE
+.PHONY: all gpt test lessons bench data reference lint format layers clean help FORCE

@@ -57,8 +57,8 @@ Array mask_of(const Shape& shape) {
 
 using ShapeLists = std::vector<std::vector<Shape>>;
 
-OpFamily attention(const std::string& name, const AttentionOptions& options,
-                   const ShapeLists& shapes) {
+SlowFamily attention(const std::string& name, const AttentionOptions& options,
+                     const ShapeLists& shapes) {
   return {.name = name,
           .op =
               [=](const Tensors& in) {
@@ -96,8 +96,8 @@ const std::vector<Choice> choices = {
     {"attention_causal_mask", {.causal = true, .mask = mask_of({2, 1, 5, 11})}, batch_2_heads_3},
 };
 
-std::vector<OpFamily> families() {
-  std::vector<OpFamily> result;
+std::vector<SlowFamily> families() {
+  std::vector<SlowFamily> result;
   for (const Choice& choice : choices)
     result.push_back(attention(choice.name, choice.options, choice.shapes));
   // Self-attention: one tensor in all three places.
@@ -115,11 +115,11 @@ std::vector<OpFamily> families() {
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Attention, OpTest, testing::ValuesIn(cases(families())), case_name);
+INSTANTIATE_TEST_SUITE_P(Attention, SlowOpTest, testing::ValuesIn(cases(families())), case_name);
 
 TEST(Attention, IsSoftmaxOfMaskedScoresTimesValues) {
   for (const Choice& choice : choices)
-    for (const OpCase& c : cases({attention(choice.name, choice.options, choice.shapes)})) {
+    for (const SlowCase& c : cases({attention(choice.name, choice.options, choice.shapes)})) {
       SCOPED_TRACE(c.name);
       const Function composed = [&](const Tensors& in) {
         return composed_attention(in, choice.options);

@@ -17,8 +17,8 @@ const double nan = std::nan("");
 double first(const Arrays& in, const Shape& index) { return at_broadcast(in[0], index); }
 double second(const Arrays& in, const Shape& index) { return at_broadcast(in[1], index); }
 
-OpFamily binary(const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
-                double (*f)(double, double)) {
+SlowFamily binary(const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
+                  double (*f)(double, double)) {
   return {.name = name,
           .op = [op](const Tensors& in) { return op(in[0], in[1]); },
           .element = [f](const Arrays& in,
@@ -32,11 +32,11 @@ OpFamily binary(const std::string& name, Tensor (*op)(const Tensor&, const Tenso
                      {Shape{}, {3, 5}},
                      {{1}, {3, 5}},
                      {{3, 37}, {37}}},
-          .domain = Domain::nonzero};
+          .domain = SlowDomain::nonzero};
 }
 
-OpFamily unary(const std::string& name, Function op, double (*f)(double),
-               Domain domain = Domain::all) {
+SlowFamily unary(const std::string& name, Function op, double (*f)(double),
+                 SlowDomain domain = SlowDomain::all) {
   return {.name = name,
           .op = std::move(op),
           .element = [f](const Arrays& in, const Shape& index) { return f(first(in, index)); },
@@ -59,7 +59,7 @@ Array some(const Shape& shape) {
   return Array::of_bools(bits, shape);
 }
 
-OpFamily masked(const std::string& name, const Shape& mask_shape) {
+SlowFamily masked(const std::string& name, const Shape& mask_shape) {
   return {.name = name,
           .op = [=](const Tensors& in) { return masked_fill(in[0], some(mask_shape), -2.5); },
           .element =
@@ -69,7 +69,7 @@ OpFamily masked(const std::string& name, const Shape& mask_shape) {
           .shapes = {{{3, 5}}, {{2, 3, 5}}}};
 }
 
-OpFamily dropped(const std::string& name, double p) {
+SlowFamily dropped(const std::string& name, double p) {
   return {.name = name,
           .op =
               [p](const Tensors& in) {
@@ -91,7 +91,7 @@ OpFamily dropped(const std::string& name, double p) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Elementwise, OpTest,
+    Elementwise, SlowOpTest,
     testing::ValuesIn(cases({
         binary("add", add, [](double a, double b) { return a + b; }),
         binary("sub", sub, [](double a, double b) { return a - b; }),
@@ -116,16 +116,16 @@ INSTANTIATE_TEST_SUITE_P(
             [](double x) { return ((x + 2) * 3 - 5) / 7; }),
         unary(
             "number_left", [](const Tensors& in) { return 2 + 3 * (5 - 7 / in[0]); },
-            [](double x) { return 2 + 3 * (5 - 7 / x); }, Domain::nonzero),
+            [](double x) { return 2 + 3 * (5 - 7 / x); }, SlowDomain::nonzero),
         unary(
             "minus", [](const Tensors& in) { return -in[0]; }, [](double x) { return -x; }),
         unary("neg", op_of(neg), [](double x) { return -x; }),
         unary("exp", op_of(exp), std::exp),
-        unary("log", op_of(log), std::log, Domain::positive),
-        unary("sqrt", op_of(sqrt), std::sqrt, Domain::positive),
+        unary("log", op_of(log), std::log, SlowDomain::positive),
+        unary("sqrt", op_of(sqrt), std::sqrt, SlowDomain::positive),
         unary("tanh", op_of(tanh), std::tanh),
         unary(
-            "relu", op_of(relu), [](double x) { return x > 0 ? x : 0; }, Domain::nonzero),
+            "relu", op_of(relu), [](double x) { return x > 0 ? x : 0; }, SlowDomain::nonzero),
         unary("gelu", op_of(gelu), slow_gelu),
         masked("masked_fill_whole", {3, 5}),
         masked("masked_fill_row", {5}),

@@ -6,8 +6,8 @@
 namespace gradus::test {
 namespace {
 
-OpFamily looked_up(const std::string& name, const std::vector<int64_t>& ids, const Shape& shape,
-                   const std::vector<std::vector<Shape>>& tables) {
+SlowFamily looked_up(const std::string& name, const std::vector<int64_t>& ids, const Shape& shape,
+                     const std::vector<std::vector<Shape>>& tables) {
   const Array indices = Array::of_indices(ids, shape);
   return {.name = name,
           .op = [=](const Tensors& in) { return embedding(in[0], indices); },
@@ -20,7 +20,7 @@ OpFamily looked_up(const std::string& name, const std::vector<int64_t>& ids, con
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Embedding, OpTest,
+    Embedding, SlowOpTest,
     testing::ValuesIn(cases({
         looked_up("embedding_once", {3, 0, 6}, {3}, {{{7, 5}}, {{7, 1}}, {{11, 37}}}),
         looked_up("embedding_repeated", {2, 5, 2, 2, 0, 5}, {2, 3}, {{{7, 5}}, {{7, 19}}}),

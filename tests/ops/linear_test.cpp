@@ -15,7 +15,7 @@ double slow_linear(const Arrays& in, const Shape& index) {
   return total;
 }
 
-const std::vector<OpCase> table = cases({
+const std::vector<SlowCase> table = cases({
     {.name = "linear",
      .op = [](const Tensors& in) { return linear(in[0], in[1]); },
      .element = slow_linear,
@@ -46,7 +46,7 @@ const std::vector<OpCase> table = cases({
      .shapes = {{{3, 5}, {5, 5}}, {{2, 3, 5}, {5, 5}}}},
 });
 
-INSTANTIATE_TEST_SUITE_P(Linear, OpTest, testing::ValuesIn(table), case_name);
+INSTANTIATE_TEST_SUITE_P(Linear, SlowOpTest, testing::ValuesIn(table), case_name);
 
 TEST(Linear, EveryPathOfTheProductHasTheSameGradients) {
   expect_gradients_on_every_path_of_gemm(table);
@@ -56,7 +56,7 @@ TEST(Linear, IsMatmulPlusBias) {
   const Function composed = [](const Tensors& in) {
     return matmul(in[0], transpose(in[1])) + in[2];
   };
-  for (const OpCase& c : table) {
+  for (const SlowCase& c : table) {
     if (c.shapes.size() < 3) continue;
     SCOPED_TRACE(c.name);
     expect_same_outcome(run(c.op, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);

@@ -30,16 +30,16 @@ double slow_cross_entropy(const Arrays& in, const Shape&) {
   return total / rows;
 }
 
-const OpFamily losses = {
+const SlowFamily losses = {
     .name = "cross_entropy",
     .op = [](const Tensors& in) { return cross_entropy(in[0], targets_of(in[0].value())); },
     .element = slow_cross_entropy,
     .shapes = {{{7}}, {{3, 5}}, {{2, 3, 7}}, {{5, 37}}, {{11, 2}}, {{2, 3, 5, 7}}}};
 
-INSTANTIATE_TEST_SUITE_P(Loss, OpTest, testing::ValuesIn(cases({losses})), case_name);
+INSTANTIATE_TEST_SUITE_P(Loss, SlowOpTest, testing::ValuesIn(cases({losses})), case_name);
 
 TEST(CrossEntropy, IsTheMeanOfMinusLogSoftmaxAtTheTargets) {
-  for (const OpCase& c : cases({losses})) {
+  for (const SlowCase& c : cases({losses})) {
     SCOPED_TRACE(c.name);
     const Function composed = [](const Tensors& in) {
       const Array targets = targets_of(in[0].value());

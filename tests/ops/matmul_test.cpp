@@ -22,7 +22,7 @@ double slow_matmul(Array a, Array b, Shape index) {
   return total;
 }
 
-const OpFamily products = {
+const SlowFamily products = {
     .name = "matmul",
     .op = [](const Tensors& in) { return matmul(in[0], in[1]); },
     .element = [](const Arrays& in,
@@ -46,7 +46,7 @@ const OpFamily products = {
                {{2, 3, 5, 7}, {7, 2}},
                {{17, 3, 2}, {17, 2, 5}}}};  // many small ones
 
-const std::vector<OpCase> table = cases({
+const std::vector<SlowCase> table = cases({
     products,
     {.name = "matmul_itself",
      .op = [](const Tensors& in) { return matmul(in[0], in[0]); },
@@ -60,7 +60,7 @@ const std::vector<OpCase> table = cases({
      .shapes = {{{3, 5}}, {{2, 3, 5}}}},
 });
 
-INSTANTIATE_TEST_SUITE_P(Matmul, OpTest, testing::ValuesIn(table), case_name);
+INSTANTIATE_TEST_SUITE_P(Matmul, SlowOpTest, testing::ValuesIn(table), case_name);
 
 TEST(Matmul, EveryPathOfTheProductHasTheSameGradients) {
   expect_gradients_on_every_path_of_gemm(table);

@@ -18,7 +18,7 @@ double slow_layer_norm(const Arrays& in, const Shape& index) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    LayerNorm, OpTest,
+    LayerNorm, SlowOpTest,
     testing::ValuesIn(cases({
         {.name = "layer_norm",
          .op = [](const Tensors& in) { return layer_norm(in[0], in[1]); },

@@ -13,45 +13,41 @@
 #include <string>
 #include <vector>
 
-#include "gradus/gradcheck.h"
-#include "gradus/ops.h"
+#include "ops/op_table.h"
 #include "support.h"
 
 namespace gradus::test {
-
-using Arrays = std::vector<Array>;
-using Tensors = std::vector<Tensor>;
 
 /// What an op computes, element by element: its result at an index.
 using Element = std::function<double(const Arrays& inputs, const Shape& index)>;
 
 /// Which numbers the inputs are drawn from, all at least 0.3 away from where an op has a kink or a
 /// pole.
-enum class Domain { all, positive, nonzero };
+enum class SlowDomain { all, positive, nonzero };
 
 /// One op on inputs of given shapes.
-struct OpCase {
+struct SlowCase {
   std::string name;  ///< "matmul_3x5_5x7"
   Function op;
   Element element;
   std::vector<Shape> shapes;
-  Domain domain;
+  SlowDomain domain;
 };
-inline void PrintTo(const OpCase& c, std::ostream* out) { *out << c.name; }
+inline void PrintTo(const SlowCase& c, std::ostream* out) { *out << c.name; }
 
 /// One op and all the shapes that its inputs are to have, a list for each case.
-struct OpFamily {
+struct SlowFamily {
   std::string name;
   Function op;
   Element element;
   std::vector<std::vector<Shape>> shapes;
-  Domain domain = Domain::all;
+  SlowDomain domain = SlowDomain::all;
 };
 
 /// The families, a case for each list of shapes.
-inline std::vector<OpCase> cases(const std::vector<OpFamily>& families) {
-  std::vector<OpCase> result;
-  for (const OpFamily& family : families)
+inline std::vector<SlowCase> cases(const std::vector<SlowFamily>& families) {
+  std::vector<SlowCase> result;
+  for (const SlowFamily& family : families)
     for (const std::vector<Shape>& shapes : family.shapes) {
       std::string name = family.name;
       for (const Shape& shape : shapes) {
@@ -66,57 +62,21 @@ inline std::vector<OpCase> cases(const std::vector<OpFamily>& families) {
 
 /// Inputs of a case, the same in each call. They are float32 numbers even in float64, so that both
 /// precisions start from the same ones.
-inline Arrays inputs_of(const OpCase& c, DType dtype = DType::float64) {
+inline Arrays inputs_of(const SlowCase& c, DType dtype = DType::float64) {
   Arrays inputs;
   for (size_t i = 0; i < c.shapes.size(); ++i) {
     std::vector<double> values = random_array(c.shapes[i], i + 1).to_vector();
     for (double& x : values) {
-      if (c.domain == Domain::positive) x = std::abs(x) + 0.3;
-      if (c.domain == Domain::nonzero) x += x < 0 ? -0.3 : 0.3;
+      if (c.domain == SlowDomain::positive) x = std::abs(x) + 0.3;
+      if (c.domain == SlowDomain::nonzero) x += x < 0 ? -0.3 : 0.3;
     }
     inputs.push_back(Array::of(values, c.shapes[i], DType::float32).to(dtype));
   }
   return inputs;
 }
 
-/// What an op gives, and the gradients of sum(cotangent * result).
-struct Outcome {
-  Array value;
-  Arrays gradients;
-};
-
-inline Array cotangent_of(const Array& value) {
-  return random_array(value.shape(), 99, DType::float32).to(value.dtype());
-}
-
-/// Forward and backward. The inputs become leaves as they are, in their own memory and layout.
-inline Outcome run(const Function& f, const Arrays& inputs, const Array& cotangent = {}) {
-  Tensors leaves;
-  for (const Array& input : inputs) leaves.push_back(parameter(input));
-  const Tensor y = f(leaves);
-  if (y.requires_grad())
-    y.backward(cotangent.is_empty_handle() ? cotangent_of(y.value()) : cotangent);
-  Outcome result{.value = y.value(), .gradients = {}};
-  for (const Tensor& leaf : leaves)
-    result.gradients.push_back(leaf.has_grad() ? leaf.grad()
-                                               : Array::zeros(leaf.shape(), leaf.dtype()));
-  return result;
-}
-
-/// Both runs agree, each array to `tolerance` of its largest element.
-inline void expect_same_outcome(const Outcome& actual, const Outcome& expected, double tolerance) {
-  EXPECT_LE(relative_distance(actual.value, expected.value), tolerance)
-      << actual.value.to_string(9) << "\nexpected\n"
-      << expected.value.to_string(9);
-  for (size_t i = 0; i < expected.gradients.size(); ++i)
-    EXPECT_LE(relative_distance(actual.gradients[i], expected.gradients[i]), tolerance)
-        << "gradient of input " << i << "\n"
-        << actual.gradients[i].to_string(9) << "\nexpected\n"
-        << expected.gradients[i].to_string(9);
-}
-
 /// The gradient check of DESIGN.md, on whatever instruction set is active.
-inline void expect_gradients(const OpCase& c) {
+inline void expect_gradients(const SlowCase& c) {
   std::vector<NamedArray> inputs;
   for (const Array& input : inputs_of(c))
     inputs.push_back({"input " + std::to_string(inputs.size()), input});
@@ -126,10 +86,10 @@ inline void expect_gradients(const OpCase& c) {
 
 /// The same where small matrix products are made to go through packing and blocks of k; and with
 /// several threads they give the same bits.
-inline void expect_gradients_on_every_path_of_gemm(const std::vector<OpCase>& table) {
+inline void expect_gradients_on_every_path_of_gemm(const std::vector<SlowCase>& table) {
   const kernels::ScopedGemmTuning tuning({.k_block = 2, .block_elements = 64, .parallel_flops = 1});
   on_every_isa([&] {
-    for (const OpCase& c : table) {
+    for (const SlowCase& c : table) {
       SCOPED_TRACE(c.name);
       const auto run_with = [&](int count) {
         const ScopedThreads threads(count);
@@ -152,14 +112,10 @@ inline double at_broadcast(const Array& x, const Shape& index) {
   return x.at(own);
 }
 
-/// An index with another number at one axis.
-inline Shape with(Shape index, int axis, int64_t value) {
-  index[axis] = value;
-  return index;
+class SlowOpTest : public testing::TestWithParam<SlowCase> {};
+
+inline std::string case_name(const testing::TestParamInfo<SlowCase>& info) {
+  return info.param.name;
 }
-
-class OpTest : public testing::TestWithParam<OpCase> {};
-
-inline std::string case_name(const testing::TestParamInfo<OpCase>& info) { return info.param.name; }
 
 }  // namespace gradus::test

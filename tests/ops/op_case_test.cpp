@@ -5,8 +5,8 @@
 
 namespace gradus::test {
 
-TEST_P(OpTest, GivesWhatTheSlowLoopGives) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, GivesWhatTheSlowLoopGives) {
+  const SlowCase& c = GetParam();
   const Arrays inputs = inputs_of(c);
   on_every_isa([&] {
     const Array value = run(c.op, inputs).value;
@@ -19,12 +19,12 @@ TEST_P(OpTest, GivesWhatTheSlowLoopGives) {
   });
 }
 
-TEST_P(OpTest, ItsGradientsAgreeWithDifferences) {
+TEST_P(SlowOpTest, ItsGradientsAgreeWithDifferences) {
   on_every_isa([] { expect_gradients(GetParam()); });
 }
 
-TEST_P(OpTest, Float32AgreesWithFloat64) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, Float32AgreesWithFloat64) {
+  const SlowCase& c = GetParam();
   const Outcome expected = run(c.op, inputs_of(c));
   on_every_isa([&] {
     const Outcome actual = run(c.op, inputs_of(c, DType::float32));
@@ -36,8 +36,8 @@ TEST_P(OpTest, Float32AgreesWithFloat64) {
 
 // Inputs and the gradient that arrives, transposed or with gaps: the same results, and nobody's
 // memory is written to.
-TEST_P(OpTest, DoesNotCareAboutMemoryLayout) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, DoesNotCareAboutMemoryLayout) {
+  const SlowCase& c = GetParam();
   const Arrays inputs = inputs_of(c);
   const Outcome expected = run(c.op, inputs);
   const Array cotangent = cotangent_of(expected.value);
@@ -57,8 +57,8 @@ TEST_P(OpTest, DoesNotCareAboutMemoryLayout) {
 }
 
 // Where a result was summed, one number stands for a whole axis of its gradient, with stride 0.
-TEST_P(OpTest, TakesAGradientThatIsRepeated) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, TakesAGradientThatIsRepeated) {
+  const SlowCase& c = GetParam();
   const Arrays inputs = inputs_of(c);
   const Array value = run(c.op, inputs).value;
   for (int axis = 0; axis < value.rank(); ++axis) {
@@ -77,8 +77,8 @@ TEST_P(OpTest, TakesAGradientThatIsRepeated) {
 }
 
 // An input that is a constant gets nothing, and the others get what they got before.
-TEST_P(OpTest, GivesEachInputItsGradientAlone) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, GivesEachInputItsGradientAlone) {
+  const SlowCase& c = GetParam();
   const Arrays inputs = inputs_of(c);
   const Outcome expected = run(c.op, inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -93,8 +93,8 @@ TEST_P(OpTest, GivesEachInputItsGradientAlone) {
   }
 }
 
-TEST_P(OpTest, AddsToGradientsThatAreAlreadyThere) {
-  const OpCase& c = GetParam();
+TEST_P(SlowOpTest, AddsToGradientsThatAreAlreadyThere) {
+  const SlowCase& c = GetParam();
   const Outcome once = run(c.op, inputs_of(c));
   Tensors leaves;
   for (const Array& input : inputs_of(c)) leaves.push_back(parameter(input));

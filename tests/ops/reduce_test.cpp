@@ -37,8 +37,8 @@ std::string named(std::string op, const Axes& axes, bool keepdim) {
   return op + (keepdim ? "_keepdim" : "");
 }
 
-std::vector<OpFamily> reductions() {
-  std::vector<OpFamily> families;
+std::vector<SlowFamily> reductions() {
+  std::vector<SlowFamily> families;
   const auto both = [&](const Axes& axes, const std::vector<std::vector<Shape>>& shapes) {
     for (const bool keepdim : {false, true}) {
       families.push_back(
@@ -72,7 +72,7 @@ std::vector<OpFamily> reductions() {
   return families;
 }
 
-INSTANTIATE_TEST_SUITE_P(Reduce, OpTest, testing::ValuesIn(cases(reductions())), case_name);
+INSTANTIATE_TEST_SUITE_P(Reduce, SlowOpTest, testing::ValuesIn(cases(reductions())), case_name);
 
 TEST(Reduce, OfNoElementsIsZeroOrNaN) {
   const Tensor x = parameter(Array::zeros({3, 0}));

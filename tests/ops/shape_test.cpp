@@ -16,8 +16,8 @@ double flat_element(const Array& x, int64_t number) {
   return x.to_vector()[static_cast<size_t>(number)];
 }
 
-OpFamily reshaped(const std::string& name, const Shape& to, const Shape& result,
-                  const std::vector<std::vector<Shape>>& shapes) {
+SlowFamily reshaped(const std::string& name, const Shape& to, const Shape& result,
+                    const std::vector<std::vector<Shape>>& shapes) {
   return {.name = name,
           .op = [=](const Tensors& in) { return reshape(in[0], to); },
           .element = [=](const Arrays& in,
@@ -25,8 +25,8 @@ OpFamily reshaped(const std::string& name, const Shape& to, const Shape& result,
           .shapes = shapes};
 }
 
-OpFamily transposed(const std::string& name, int a, int b,
-                    const std::vector<std::vector<Shape>>& shapes) {
+SlowFamily transposed(const std::string& name, int a, int b,
+                      const std::vector<std::vector<Shape>>& shapes) {
   return {.name = name,
           .op = [=](const Tensors& in) { return transpose(in[0], a, b); },
           .element =
@@ -37,7 +37,7 @@ OpFamily transposed(const std::string& name, int a, int b,
           .shapes = shapes};
 }
 
-OpFamily permuted(const std::string& name, const std::vector<int>& order, const Shape& shape) {
+SlowFamily permuted(const std::string& name, const std::vector<int>& order, const Shape& shape) {
   return {.name = name,
           .op = [=](const Tensors& in) { return permute(in[0], order); },
           .element =
@@ -51,8 +51,8 @@ OpFamily permuted(const std::string& name, const std::vector<int>& order, const 
 }
 
 // slice(x, axis, start, stop, step), whose first element is number `begin` of the axis.
-OpFamily sliced(const std::string& name, int axis, int64_t start, int64_t stop, int64_t step,
-                int64_t begin, const Shape& shape) {
+SlowFamily sliced(const std::string& name, int axis, int64_t start, int64_t stop, int64_t step,
+                  int64_t begin, const Shape& shape) {
   return {.name = name,
           .op = [=](const Tensors& in) { return slice(in[0], axis, start, stop, step); },
           .element =
@@ -62,7 +62,7 @@ OpFamily sliced(const std::string& name, int axis, int64_t start, int64_t stop, 
           .shapes = {{shape}}};
 }
 
-OpFamily expanded(const std::string& name, const Shape& to, const Shape& from) {
+SlowFamily expanded(const std::string& name, const Shape& to, const Shape& from) {
   return {
       .name = name,
       .op = [=](const Tensors& in) { return expand(in[0], to); },
@@ -70,8 +70,8 @@ OpFamily expanded(const std::string& name, const Shape& to, const Shape& from) {
       .shapes = {{from}}};
 }
 
-OpFamily concatenated(const std::string& name, int axis,
-                      const std::vector<std::vector<Shape>>& shapes) {
+SlowFamily concatenated(const std::string& name, int axis,
+                        const std::vector<std::vector<Shape>>& shapes) {
   return {.name = name,
           .op = [=](const Tensors& in) { return concat(in, axis); },
           .element =
@@ -85,7 +85,7 @@ OpFamily concatenated(const std::string& name, int axis,
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Shape, OpTest,
+    Shape, SlowOpTest,
     testing::ValuesIn(cases({
         reshaped("reshape_flat", {105}, {105}, {{{3, 5, 7}}, {{105}}, {{15, 1, 7}}}),
         reshaped("reshape_open", {5, -1, 3}, {5, 7, 3}, {{{3, 5, 7}}, {{105}}}),

@@ -13,8 +13,8 @@ double log_sum_exp(const Array& x, int axis, const Shape& index) {
   return static_cast<double>(std::log(total));
 }
 
-std::vector<OpFamily> along(int axis, const std::string& suffix,
-                            const std::vector<std::vector<Shape>>& shapes) {
+std::vector<SlowFamily> along(int axis, const std::string& suffix,
+                              const std::vector<std::vector<Shape>>& shapes) {
   return {{.name = "softmax_" + suffix,
            .op = [=](const Tensors& in) { return softmax(in[0], axis); },
            .element =
@@ -31,17 +31,18 @@ std::vector<OpFamily> along(int axis, const std::string& suffix,
            .shapes = shapes}};
 }
 
-std::vector<OpFamily> every_axis() {
-  std::vector<OpFamily> families =
+std::vector<SlowFamily> every_axis() {
+  std::vector<SlowFamily> families =
       along(-1, "last", {{{5}}, {{3, 5, 7}}, {{3, 37}}, {{67}}, {{2, 3, 5, 7}}});
-  for (const OpFamily& f : along(0, "first", {{{5}}, {{5, 3}}, {{37, 3}}, {{3, 5, 7}}}))
+  for (const SlowFamily& f : along(0, "first", {{{5}}, {{5, 3}}, {{37, 3}}, {{3, 5, 7}}}))
     families.push_back(f);
-  for (const OpFamily& f : along(1, "middle", {{{3, 5, 7}}, {{2, 3, 5, 7}}})) families.push_back(f);
-  for (const OpFamily& f : along(-3, "third_last", {{{2, 3, 5, 7}}})) families.push_back(f);
+  for (const SlowFamily& f : along(1, "middle", {{{3, 5, 7}}, {{2, 3, 5, 7}}}))
+    families.push_back(f);
+  for (const SlowFamily& f : along(-3, "third_last", {{{2, 3, 5, 7}}})) families.push_back(f);
   return families;
 }
 
-INSTANTIATE_TEST_SUITE_P(Softmax, OpTest, testing::ValuesIn(cases(every_axis())), case_name);
+INSTANTIATE_TEST_SUITE_P(Softmax, SlowOpTest, testing::ValuesIn(cases(every_axis())), case_name);
 
 TEST(Softmax, OfASingleElementIsOneWithGradientZero) {
   for (const auto op : {softmax, log_softmax}) {

@@ -1,0 +1,126 @@
+// The table beside PyTorch: forward and gradients of every case, in both precisions.
+//
+// `make reference` runs three steps. WritesTheCasesForPyTorch below writes every case (its inputs,
+// the gradient that arrives, PyTorch's expression) to a file, make_reference.py evaluates them in
+// float64, and the results, one small file for each family, are committed in tests/reference.
+#include <cstdlib>
+#include <map>
+
+#include "gradus/io/safetensors.h"
+#include "ops/op_table.h"
+#include "support.h"
+
+namespace gradus::test {
+namespace {
+
+std::string letter(size_t i) { return std::string(1, static_cast<char>('a' + i)); }
+
+// Everything that PyTorch's numbers depend on, in 64 bits (the hash FNV-1a): were they made of this
+// very case?
+std::string fingerprint(const OpCase& c) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](const auto& bytes) {
+    for (const auto byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  };
+  add(c.torch);
+  for (const Array& input : inputs_of(c)) {
+    add(input.shape().to_string());
+    const auto* first = reinterpret_cast<const char*>(input.data<double>());
+    add(std::span(first, static_cast<size_t>(input.numel()) * sizeof(double)));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+const io::State& reference(const std::string& family) {
+  static std::map<std::string, io::State> read;
+  const auto found = read.find(family);
+  if (found != read.end()) return found->second;
+  return read[family] = io::load_safetensors("tests/reference/ops_" + family + ".safetensors");
+}
+
+TEST(OpTable, WritesTheCasesForPyTorch) {
+  const char* build = std::getenv("GRADUS_BUILD");
+  const std::string directory = build != nullptr ? build : "build";
+  for (const std::string& family : op_families()) {
+    io::State state;
+    for (const OpCase& c : op_table()) {
+      if (c.family != family) continue;
+      const Arrays inputs = inputs_of(c);
+      const Outcome outcome = run(c.call, inputs);
+      state.metadata[c.name] = fingerprint(c) + " " + c.torch;
+      for (size_t i = 0; i < inputs.size(); ++i)
+        state.arrays.push_back({c.name + "/" + letter(i), inputs[i]});
+      if (!outcome.gradients.empty())
+        state.arrays.push_back({c.name + "/dy", cotangent_of(outcome.value)});
+    }
+    const std::string path = directory + "/ops_" + family + ".cases.safetensors";
+    io::save_safetensors(path, state);
+    EXPECT_EQ(io::load_safetensors(path).metadata, state.metadata);
+  }
+}
+
+// Both the same kind of number, and within `tolerance` of the size of what is compared: of the
+// largest element, or, for special numbers, of each element itself. Returns how many elements are
+// numbers where PyTorch has NaN, which `c` may allow.
+int expect_close(const Array& actual, const Array& torch, double tolerance, const OpCase& c,
+                 const std::string& what) {
+  const bool special = c.kind == Kind::extreme;
+  int instead_of_nan = 0;
+  EXPECT_EQ(actual.shape(), torch.shape()) << what;
+  if (!(actual.shape() == torch.shape())) return 0;
+  const bool single = actual.dtype() == DType::float32;
+  const std::vector<double> a = actual.to_vector();
+  // In float32 the exact result may overflow, or vanish.
+  const std::vector<double> e = (single ? torch.to(DType::float32) : torch).to_vector();
+  const double smallest_normal = single ? 0x1p-126 : 0x1p-1022;
+  double largest = 0;
+  for (const double x : e)
+    if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
+    if (std::isnan(e[i]) && !c.instead_of_nan.empty()) {
+      ++instead_of_nan;
+      continue;
+    }
+    const double allowed = tolerance * (special ? std::abs(e[i]) : largest) + smallest_normal;
+    EXPECT_LE(std::abs(a[i] - e[i]), allowed)
+        << what << ", element " << i << ": " << a[i] << ", PyTorch has " << e[i];
+    EXPECT_EQ(std::isfinite(a[i]), std::isfinite(e[i])) << what << ", element " << i;
+  }
+  return instead_of_nan;
+}
+
+void expect_what_torch_gives(const OpCase& c, DType dtype, double tolerance) {
+  const io::State& torch = reference(c.family);
+  const auto made_of = torch.metadata.find(c.name);
+  ASSERT_TRUE(made_of != torch.metadata.end() && made_of->second == fingerprint(c))
+      << "PyTorch's numbers are of an older table: run `make reference`";
+  const Outcome outcome = run(c.call, inputs_of(c, dtype));
+  const Array& y = torch.at(c.name + "/y");
+  if (is_floating(outcome.value.dtype()))
+    EXPECT_EQ(outcome.value.dtype(), dtype);
+  else
+    EXPECT_EQ(outcome.value.dtype(), y.dtype());
+  int instead_of_nan = expect_close(outcome.value, y, tolerance, c, c.torch);
+  for (size_t i = 0; i < outcome.gradients.size(); ++i) {
+    EXPECT_EQ(outcome.gradients[i].dtype(), dtype);
+    instead_of_nan += expect_close(outcome.gradients[i], torch.at(c.name + "/d" + letter(i)),
+                                   tolerance, c, "d" + letter(i) + " of " + c.torch);
+  }
+  EXPECT_EQ(instead_of_nan > 0, !c.instead_of_nan.empty()) << "the stated difference is gone";
+}
+
+class TorchTest : public testing::TestWithParam<OpCase> {};
+INSTANTIATE_TEST_SUITE_P(Ops, TorchTest, testing::ValuesIn(op_table()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_P(TorchTest, Float64GivesWhatPyTorchGives) {
+  on_every_isa([] { expect_what_torch_gives(GetParam(), DType::float64, 1e-10); });
+}
+
+TEST_P(TorchTest, Float32GivesWhatPyTorchGives) {
+  on_every_isa([] { expect_what_torch_gives(GetParam(), DType::float32, 1e-5); });
+}
+
+}  // namespace
+}  // namespace gradus::test

@@ -1,0 +1,8 @@
+// Attention: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void attention_cases(OpTable&) {}
+
+}  // namespace gradus::test

@@ -1,0 +1,8 @@
+// Conv: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void conv_cases(OpTable&) {}
+
+}  // namespace gradus::test

@@ -1,0 +1,8 @@
+// Index: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void index_cases(OpTable&) {}
+
+}  // namespace gradus::test

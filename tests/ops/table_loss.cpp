@@ -1,0 +1,8 @@
+// Loss: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void loss_cases(OpTable&) {}
+
+}  // namespace gradus::test

@@ -1,0 +1,8 @@
+// Norm: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void norm_cases(OpTable&) {}
+
+}  // namespace gradus::test

@@ -1,0 +1,8 @@
+// Shape: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void shape_cases(OpTable&) {}
+
+}  // namespace gradus::test

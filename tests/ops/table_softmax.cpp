@@ -1,0 +1,8 @@
+// Softmax: each op a line of the table.
+#include "ops/op_table.h"
+
+namespace gradus::test {
+
+void softmax_cases(OpTable&) {}
+
+}  // namespace gradus::test
