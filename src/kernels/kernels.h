@@ -114,17 +114,33 @@ struct Rows {
 // ---- optimisers
 // ---------------------------------------------------------------------------------------
 
-// What one AdamW step needs besides the arrays; the bias corrections are 1 - beta^t.
-struct AdamWStep {
-  double learning_rate, beta1, beta2, epsilon, weight_decay, correction1, correction2;
+// What a step needs besides the arrays. `l2` is a weight decay that goes through the gradient, g +
+// l2 p.
+struct AdamStep {
+  double learning_rate, beta1, beta2, epsilon;
+  double weight_decay;                  // decoupled: straight off the parameter
+  double l2, correction1, correction2;  // the corrections are 1 - beta^t
+};
+struct SGDStep {
+  double learning_rate, momentum, l2;
+  bool nesterov;
+};
+struct RMSPropStep {
+  double learning_rate, alpha, epsilon, momentum, l2;
 };
 
+// Each in the order of its namesake in torch.optim, on n adjacent elements.
 template <class T>
 struct Optim {
-  // m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
-  // p -= lr (weight_decay p + (m / correction1) / (sqrt(v / correction2) + epsilon))
-  // (in the order of torch.optim.AdamW: decay first).
-  void (*adamw)(T* p, T* m, T* v, const T* g, int64_t n, const AdamWStep& step);
+  // p -= lr weight_decay p;  g += l2 p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+  // p -= lr (m / correction1) / (sqrt(v / correction2) + epsilon)
+  void (*adam)(T* p, T* m, T* v, const T* g, int64_t n, const AdamStep& step);
+  // g += l2 p;  b = momentum b + g;  p -= lr b, or lr (g + momentum b) if nesterov; b null: p -= lr
+  // g
+  void (*sgd)(T* p, T* b, const T* g, int64_t n, const SGDStep& step);
+  // g += l2 p;  v = alpha v + (1 - alpha) g^2;  b = momentum b + g / (sqrt(v) + epsilon);  p -= lr
+  // b
+  void (*rmsprop)(T* p, T* v, T* b, const T* g, int64_t n, const RMSPropStep& step);
 };
 
 // ---- matrix multiplication

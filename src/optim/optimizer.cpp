@@ -1,5 +1,6 @@
 #include "gradus/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "gradus/arithmetic.h"
@@ -8,78 +9,160 @@
 
 namespace gradus::optim {
 
-AdamW::AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options)
-    : options_(options) {
-  for (auto& [name, parameter] : parameters) {
-    const Array zeros = Array::zeros(parameter.shape(), parameter.dtype());
-    moments_.push_back({std::move(name), parameter, zeros, zeros.clone()});
+// ---- what all share ----------------------------------------------------------------------------
+
+Optimizer::Optimizer(const char* name, std::vector<nn::NamedParameter> parameters,
+                     std::vector<std::string> moments)
+    : name_(name), moment_names_(std::move(moments)) {
+  for (auto& [parameter_name, parameter] : parameters) {
+    Slot slot{std::move(parameter_name), parameter, {}};
+    for (size_t i = 0; i < moment_names_.size(); ++i)
+      slot.moments.push_back(Array::zeros(parameter.shape(), parameter.dtype()));
+    slots_.push_back(std::move(slot));
   }
 }
 
-void AdamW::step(double learning_rate) {
+void Optimizer::step(double learning_rate) {
   const NoGrad guard;
   ++steps_;
-  const auto t = static_cast<double>(steps_);
-  for (Moments& one : moments_) {
-    if (!one.parameter.has_grad()) continue;
-    const Array gradient = one.parameter.grad().contiguous();
-    Array& value = one.parameter.mutable_value();
+  for (Slot& slot : slots_) {
+    if (!slot.parameter.has_grad()) continue;
+    Array& value = slot.parameter.mutable_value();
     Array dense = value.contiguous();  // value itself, unless its leaf was made of a strided view
-    const kernels::AdamWStep step{.learning_rate = learning_rate,
-                                  .beta1 = options_.beta1,
-                                  .beta2 = options_.beta2,
-                                  .epsilon = options_.epsilon,
-                                  .weight_decay = value.rank() >= 2 ? options_.weight_decay : 0,
-                                  .correction1 = 1 - std::pow(options_.beta1, t),
-                                  .correction2 = 1 - std::pow(options_.beta2, t)};
-    dispatch_float("adamw", value.dtype(), [&]<class T> {
-      T *p = dense.mutable_data<T>(), *m = one.m.mutable_data<T>(), *v = one.v.mutable_data<T>();
-      const T* g = gradient.data<T>();
-      kernels::parallel_for(value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
-        kernels::optim<T>().adamw(p + begin, m + begin, v + begin, g + begin, end - begin, step);
-      });
-    });
+    update(dense, slot.moments, slot.parameter.grad().contiguous(), learning_rate);
     if (!dense.shares_storage_with(value)) value.copy_from(dense);
   }
 }
 
-std::vector<NamedArray> AdamW::state() const {
+std::vector<NamedArray> Optimizer::state() const {
   std::vector<NamedArray> result;
-  for (const Moments& one : moments_) {
-    result.push_back({"m." + one.name, one.m});
-    result.push_back({"v." + one.name, one.v});
-  }
+  for (const Slot& slot : slots_)
+    for (size_t i = 0; i < slot.moments.size(); ++i)
+      result.push_back({moment_names_[i] + "." + slot.name, slot.moments[i]});
   return result;
 }
 
-void AdamW::load_state(const std::vector<NamedArray>& state, int64_t steps) {
-  check(steps >= 0, "adamw: cannot continue from step {}", steps);
-  const auto find = [&](const std::string& name, const Array& current) {
-    for (const auto& [key, value] : state)
-      if (key == name) {
-        check(value.shape() == current.shape() && value.dtype() == current.dtype(),
-              "adamw: {} is {} {}, expected {} {}", name, gradus::name(value.dtype()),
-              value.shape(), gradus::name(current.dtype()), current.shape());
-        return value;
-      }
-    fail("adamw: the state has no {}", name);
-  };
-  std::vector<std::pair<Array, Array>> loaded;
-  for (const Moments& one : moments_)
-    loaded.emplace_back(find("m." + one.name, one.m), find("v." + one.name, one.v));
-  for (size_t i = 0; i < moments_.size(); ++i) {
-    moments_[i].m.copy_from(loaded[i].first);
-    moments_[i].v.copy_from(loaded[i].second);
+void Optimizer::load_state(const std::vector<NamedArray>& state, int64_t steps) {
+  check(steps >= 0, "{}: cannot continue from step {}", name_, steps);
+  std::vector<Array> loaded;
+  const std::vector<NamedArray> current = this->state();
+  for (const auto& [key, value] : current) {
+    const auto found = std::ranges::find(state, key, &NamedArray::name);
+    check(found != state.end(), "{}: the state has no {}", name_, key);
+    check(found->value.shape() == value.shape() && found->value.dtype() == value.dtype(),
+          "{}: {} is {} {}, expected {} {}", name_, key, gradus::name(found->value.dtype()),
+          found->value.shape(), gradus::name(value.dtype()), value.shape());
+    loaded.push_back(found->value);
+  }
+  for (size_t i = 0; i < current.size(); ++i) {
+    Array moment = current[i].value;  // a handle on the optimiser's own memory
+    moment.copy_from(loaded[i]);
   }
   steps_ = steps;
 }
 
-void SGD::step(double learning_rate) {
-  const NoGrad guard;
-  for (auto& [name, parameter] : parameters_)
-    if (parameter.has_grad())
-      add_in_place(parameter.mutable_value(), parameter.grad() * -learning_rate);
+// ---- the rules, each in kernels/isa/optim.cpp --------------------------------------------------
+
+namespace {
+
+// Calls f(kernels, p, first moment, last moment, g, n) on chunks of the parameter, in parallel.
+template <class F>
+void on_chunks(const char* name, Array& value, std::vector<Array>& moments, const Array& gradient,
+               F f) {
+  dispatch_float(name, value.dtype(), [&]<class T> {
+    T* p = value.mutable_data<T>();
+    T* first = moments.empty() ? nullptr : moments.front().mutable_data<T>();
+    T* last = moments.empty() ? nullptr : moments.back().mutable_data<T>();
+    const T* g = gradient.data<T>();
+    kernels::parallel_for(value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+      const auto at = [begin](T* moment) { return moment == nullptr ? moment : moment + begin; };
+      f(kernels::optim<T>(), p + begin, at(first), at(last), g + begin, end - begin);
+    });
+  });
 }
+
+std::vector<std::string> only_if(double momentum, std::vector<std::string> moments) {
+  return momentum != 0 ? std::move(moments) : std::vector<std::string>{};
+}
+
+}  // namespace
+
+SGD::SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options)
+    : Optimizer("sgd", std::move(parameters), only_if(options.momentum, {"b"})), options_(options) {
+  check(options.momentum >= 0, "sgd: momentum must be at least 0, got {}", options.momentum);
+}
+
+void SGD::update(Array& value, std::vector<Array>& moments, const Array& gradient,
+                 double learning_rate) {
+  const kernels::SGDStep step{.learning_rate = learning_rate,
+                              .momentum = options_.momentum,
+                              .l2 = options_.weight_decay,
+                              .nesterov = options_.nesterov};
+  on_chunks("sgd", value, moments, gradient,
+            [&](const auto& kernel, auto* p, auto* b, auto*, auto* g, int64_t n) {
+              kernel.sgd(p, b, g, n, step);
+            });
+}
+
+RMSProp::RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options)
+    : Optimizer("rmsprop", std::move(parameters), {"v", "b"}), options_(options) {}
+
+void RMSProp::update(Array& value, std::vector<Array>& moments, const Array& gradient,
+                     double learning_rate) {
+  const kernels::RMSPropStep step{.learning_rate = learning_rate,
+                                  .alpha = options_.alpha,
+                                  .epsilon = options_.epsilon,
+                                  .momentum = options_.momentum,
+                                  .l2 = options_.weight_decay};
+  on_chunks("rmsprop", value, moments, gradient,
+            [&](const auto& kernel, auto* p, auto* v, auto* b, auto* g, int64_t n) {
+              kernel.rmsprop(p, v, b, g, n, step);
+            });
+}
+
+namespace {
+
+// Adam and AdamW differ in where the decay goes: into the gradient (l2), or straight off p.
+template <class Options>
+void adam_update(const char* name, Array& value, std::vector<Array>& moments, const Array& gradient,
+                 double learning_rate, const Options& options, double l2, double weight_decay,
+                 int64_t steps) {
+  const auto t = static_cast<double>(steps);
+  const kernels::AdamStep step{.learning_rate = learning_rate,
+                               .beta1 = options.beta1,
+                               .beta2 = options.beta2,
+                               .epsilon = options.epsilon,
+                               .weight_decay = weight_decay,
+                               .l2 = l2,
+                               .correction1 = 1 - std::pow(options.beta1, t),
+                               .correction2 = 1 - std::pow(options.beta2, t)};
+  on_chunks(name, value, moments, gradient,
+            [&](const auto& kernel, auto* p, auto* m, auto* v, auto* g, int64_t n) {
+              kernel.adam(p, m, v, g, n, step);
+            });
+}
+
+}  // namespace
+
+Adam::Adam(std::vector<nn::NamedParameter> parameters, const AdamOptions& options)
+    : Optimizer("adam", std::move(parameters), {"m", "v"}), options_(options) {}
+
+void Adam::update(Array& value, std::vector<Array>& moments, const Array& gradient,
+                  double learning_rate) {
+  adam_update("adam", value, moments, gradient, learning_rate, options_, options_.weight_decay, 0,
+              steps());
+}
+
+AdamW::AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options)
+    : Optimizer("adamw", std::move(parameters), {"m", "v"}), options_(options) {}
+
+void AdamW::update(Array& value, std::vector<Array>& moments, const Array& gradient,
+                   double learning_rate) {
+  const double decay = value.rank() >= 2 ? options_.weight_decay : 0;
+  adam_update("adamw", value, moments, gradient, learning_rate, options_, 0, decay, steps());
+}
+
+// ---- clipping ----------------------------------------------------------------------------------
 
 double clip_grad_norm(const std::vector<nn::NamedParameter>& parameters, double max_norm) {
   check(max_norm > 0, "clip_grad_norm: the largest norm must be positive, got {}", max_norm);

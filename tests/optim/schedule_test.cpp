@@ -1,4 +1,4 @@
-// The learning-rate schedule at its corners and against nanoGPT's formula.
+// The learning-rate schedules at their corners and against nanoGPT's formula.
 #include "gradus/optim/schedule.h"
 
 #include <gtest/gtest.h>
@@ -49,6 +49,21 @@ TEST(WarmupCosine, OfAShortRun) {
   const WarmupCosine longer_warmup{.peak = 1, .floor = 0.1, .warmup = 10, .total = 5};
   EXPECT_DOUBLE_EQ(longer_warmup(7), 8.0 / 11);
   EXPECT_DOUBLE_EQ(longer_warmup(10), 0.1);
+}
+
+TEST(WarmupLinear, RisesAndFallsInStraightLines) {
+  const WarmupLinear schedule{.peak = 2, .floor = 0.5, .warmup = 3, .total = 9};
+  const double expected[] = {0.5, 1, 1.5, 2, 1.75, 1.5, 1.25, 1, 0.75, 0.5, 0.5};
+  for (int64_t step = 0; step < 11; ++step)
+    EXPECT_DOUBLE_EQ(schedule(step), expected[step]) << step;
+  EXPECT_DOUBLE_EQ((WarmupLinear{.peak = 2, .floor = 0.5, .warmup = 0, .total = 0})(0), 0.5);
+}
+
+TEST(WarmupConstant, StaysAfterItsWarmup) {
+  const WarmupConstant schedule{.peak = 2, .warmup = 3};
+  const double expected[] = {0.5, 1, 1.5, 2, 2, 2};
+  for (int64_t step = 0; step < 6; ++step) EXPECT_DOUBLE_EQ(schedule(step), expected[step]) << step;
+  EXPECT_DOUBLE_EQ(WarmupConstant{.peak = 2}(0), 2);
 }
 
 }  // namespace

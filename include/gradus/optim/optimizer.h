@@ -11,6 +11,113 @@
 
 namespace gradus::optim {
 
+/// What all optimisers share: the parameters, the running moments that each of them has, the count
+/// of steps, and how these are saved. The update rules are PyTorch's, to the order of their
+/// operations.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(Optimizer&&) = default;
+  Optimizer& operator=(Optimizer&&) = default;
+
+  /// One step in place; a parameter without a gradient is left alone.
+  void step(double learning_rate);
+
+  /// Steps made so far.
+  int64_t steps() const { return steps_; }
+
+  /// The running moments, for Adam m.NAME and v.NAME for each parameter.
+  std::vector<NamedArray> state() const;
+  /// Continues from a saved state after `steps` steps. \throws Error if a moment is missing or of
+  /// another shape or dtype; then nothing has been changed.
+  void load_state(const std::vector<NamedArray>& state, int64_t steps);
+
+ protected:
+  /// `name` for errors; `moments` are the names of the arrays kept for each parameter, zero at
+  /// first.
+  Optimizer(const char* name, std::vector<nn::NamedParameter> parameters,
+            std::vector<std::string> moments);
+
+  /// Moves one parameter. All arrays are contiguous and of one shape and dtype.
+  virtual void update(Array& value, std::vector<Array>& moments, const Array& gradient,
+                      double learning_rate) = 0;
+
+ private:
+  struct Slot {
+    std::string name;
+    Tensor parameter;
+    std::vector<Array> moments;
+  };
+  const char* name_;
+  std::vector<std::string> moment_names_;
+  std::vector<Slot> slots_;
+  int64_t steps_ = 0;
+};
+
+/// Options of SGD.
+struct SGDOptions {
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
+};
+
+/// Gradient descent, with momentum if wanted (Polyak 1964; Nesterov's form as in Sutskever et al.,
+/// "On the importance of initialization and momentum in deep learning", 2013), as torch.optim.SGD:
+///
+///     b <- momentum b + g,   p <- p - lr b      (nesterov: p <- p - lr (g + momentum b))
+class SGD : public Optimizer {
+ public:
+  explicit SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options = {});
+
+ private:
+  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  SGDOptions options_;
+};
+
+/// Options of RMSProp; the defaults are PyTorch's.
+struct RMSPropOptions {
+  double alpha = 0.99;
+  double epsilon = 1e-8;
+  double momentum = 0;
+  double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
+};
+
+/// The gradient over its running root mean square (Tieleman and Hinton, lecture 6.5 of "Neural
+/// Networks for Machine Learning", 2012), as torch.optim.RMSprop:
+///
+///     v <- alpha v + (1 - alpha) g^2
+///     b <- momentum b + g / (sqrt(v) + epsilon),   p <- p - lr b
+class RMSProp : public Optimizer {
+ public:
+  explicit RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options = {});
+
+ private:
+  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  RMSPropOptions options_;
+};
+
+/// Options of Adam; the defaults are PyTorch's.
+struct AdamOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
+};
+
+/// Adam (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1), as
+/// torch.optim.Adam:
+///
+///     m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
+///     p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+class Adam : public Optimizer {
+ public:
+  explicit Adam(std::vector<nn::NamedParameter> parameters, const AdamOptions& options = {});
+
+ private:
+  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  AdamOptions options_;
+};
+
 /// Options of AdamW; the defaults are nanoGPT's.
 struct AdamWOptions {
   double beta1 = 0.9;
@@ -22,47 +129,15 @@ struct AdamWOptions {
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay
-/// Regularization", 2019, algorithm 2), in the order of torch.optim.AdamW:
-///
-///     p <- p - lr weight_decay p
-///     m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
-///     p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
-class AdamW {
+/// Regularization", 2019, algorithm 2), as torch.optim.AdamW: first p <- p - lr weight_decay p,
+/// then Adam's step.
+class AdamW : public Optimizer {
  public:
   explicit AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options = {});
 
-  /// One step in place; a parameter without a gradient is left alone.
-  void step(double learning_rate);
-
-  /// Steps made so far, which the bias correction needs.
-  int64_t steps() const { return steps_; }
-
-  /// The running moments, m.NAME and v.NAME for each parameter.
-  std::vector<NamedArray> state() const;
-  /// Continues from a saved state after `steps` steps. \throws Error if a moment is missing or of
-  /// another shape.
-  void load_state(const std::vector<NamedArray>& state, int64_t steps);
-
  private:
-  struct Moments {
-    std::string name;
-    Tensor parameter;
-    Array m, v;
-  };
-  std::vector<Moments> moments_;
+  void update(Array&, std::vector<Array>&, const Array&, double) override;
   AdamWOptions options_;
-  int64_t steps_ = 0;
-};
-
-/// Plain gradient descent: p <- p - lr g, in place.
-class SGD {
- public:
-  explicit SGD(std::vector<nn::NamedParameter> parameters) : parameters_(std::move(parameters)) {}
-  /// One step; a parameter without a gradient is left alone.
-  void step(double learning_rate);
-
- private:
-  std::vector<nn::NamedParameter> parameters_;
 };
 
 /// Scales all gradients by min(1, max_norm / (norm + 1e-6)), where norm is the Euclidean norm of

@@ -1,24 +1,48 @@
 /// \file
-/// Learning-rate schedules.
+/// Learning-rate schedules: each gives the learning rate of a step, counted from 0.
 #pragma once
 
 #include <cstdint>
 
 namespace gradus::optim {
 
+/// The same rate always, after `warmup` steps on a straight line towards it:
+///
+///     step < warmup:  peak (step + 1) / (warmup + 1)
+///     then:           peak
+struct WarmupConstant {
+  double peak = 1e-3;
+  int64_t warmup = 0;
+
+  double operator()(int64_t step) const;
+};
+
+/// Up in a straight line for `warmup` steps, then down in another, as the first transformers of
+/// Hugging Face (BERT) were trained:
+///
+///     then:           floor + (peak - floor) (1 - (step - warmup) / (total - warmup))
+///     step >= total:  floor
+struct WarmupLinear {
+  double peak = 1e-3;
+  double floor = 0;
+  int64_t warmup = 0;
+  int64_t total = 2000;
+
+  double operator()(int64_t step) const;
+};
+
 /// Up in a straight line for `warmup` steps, then down along half a cosine (Loshchilov and Hutter,
-/// "SGDR", 2017, eq. 5), as nanoGPT does it:
+/// "SGDR", 2017, eq. 5), as nanoGPT does it; with warmup = 0 it is torch's CosineAnnealingLR:
 ///
 ///     step < warmup:  peak (step + 1) / (warmup + 1)
 ///     then:           floor + (peak - floor) (1 + cos(pi (step - warmup) / (total - warmup))) / 2
-///     step > total:   floor
+///     step >= total:  floor
 struct WarmupCosine {
   double peak = 1e-3;
   double floor = 1e-4;
   int64_t warmup = 100;
   int64_t total = 2000;
 
-  /// The learning rate of a step, counted from 0.
   double operator()(int64_t step) const;
 };
 

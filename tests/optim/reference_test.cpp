@@ -1,0 +1,91 @@
+// Every optimiser beside PyTorch's: ten steps on the same gradients
+// (tests/reference/optimizers.py).
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+
+#include "gradus/io/safetensors.h"
+#include "gradus/optim/optimizer.h"
+#include "support.h"
+
+namespace gradus::optim {
+namespace {
+
+using Parameters = std::vector<nn::NamedParameter>;
+
+struct Case {
+  std::string name;
+  std::function<std::unique_ptr<Optimizer>(const Parameters&)> make;
+};
+
+template <class O, class Options>
+Case on(const std::string& name, const Options& options) {
+  return {name, [=](const Parameters& p) { return std::make_unique<O>(p, options); }};
+}
+
+class TorchOptimizers : public testing::TestWithParam<Case> {};
+
+TEST_P(TorchOptimizers, TenStepsGiveTheSameParameters) {
+  const io::State torch = io::load_safetensors("tests/reference/optimizers.safetensors");
+  Parameters parameters;
+  for (const std::string name : {"matrix", "gain"})
+    parameters.emplace_back(name, parameter(torch.at("param." + name).clone()));
+  const std::unique_ptr<Optimizer> optimizer = GetParam().make(parameters);
+  for (int64_t t = 0; t < 10; ++t) {
+    for (const auto& [name, p] : parameters) {
+      p.zero_grad();
+      p.backward(torch.at("grad." + name).select(0, t));
+    }
+    optimizer->step(0.01 * static_cast<double>(1 + t % 3));
+  }
+  for (const auto& [name, p] : parameters)
+    EXPECT_LE(test::relative_distance(p.value(), torch.at("after." + GetParam().name + "." + name)),
+              1e-13)
+        << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, TorchOptimizers,
+    testing::Values(
+        on<SGD>("sgd", SGDOptions{}),
+        on<SGD>("sgd_momentum", SGDOptions{.momentum = 0.9, .weight_decay = 0.1}),
+        on<SGD>("sgd_nesterov", SGDOptions{.momentum = 0.8, .nesterov = true}),
+        on<RMSProp>("rmsprop", RMSPropOptions{}),
+        on<RMSProp>("rmsprop_momentum",
+                    RMSPropOptions{
+                        .alpha = 0.9, .epsilon = 0.01, .momentum = 0.7, .weight_decay = 0.2}),
+        on<Adam>("adam", AdamOptions{}),
+        on<Adam>("adam_decay",
+                 AdamOptions{.beta1 = 0.7, .beta2 = 0.8, .epsilon = 0.1, .weight_decay = 0.3}),
+        on<AdamW>("adamw", AdamWOptions{})),
+    [](const auto& test) { return test.param.name; });
+
+// Every optimiser stops and goes on as if it had not stopped.
+TEST_P(TorchOptimizers, ContinuesBitForBitFromItsState) {
+  const auto make = [&](const Array& value) { return Parameters{{"p", parameter(value.clone())}}; };
+  const Parameters a = make(test::random_array({7, 5}));
+  const auto steps = [](Optimizer& optimizer, const Parameters& p, uint64_t begin, uint64_t end) {
+    for (uint64_t t = begin; t < end; ++t) {
+      p[0].second.zero_grad();
+      p[0].second.backward(test::random_array({7, 5}, 10 + t));
+      optimizer.step(0.01);
+    }
+  };
+  const auto first = GetParam().make(a);
+  steps(*first, a, 0, 3);
+  const Parameters b = make(a[0].second.value());
+  const auto second = GetParam().make(b);
+  second->load_state(first->state(), first->steps());
+  steps(*first, a, 3, 6);
+  steps(*second, b, 3, 6);
+  EXPECT_TRUE(test::same_bits(a[0].second.value(), b[0].second.value()));
+}
+
+TEST(Momentum, OfANegativeFactorIsAnError) {
+  EXPECT_EQ(test::error_of([] { SGD({}, {.momentum = -1}); }),
+            "sgd: momentum must be at least 0, got -1");
+}
+
+}  // namespace
+}  // namespace gradus::optim
