@@ -174,6 +174,9 @@ reference: $(TEST_PROGRAM) ## Let PyTorch evaluate the table of ops again; PYTHO
 	@GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=OpTable.WritesTheCasesForPyTorch
 	@$(PYTHON) tests/reference/make_reference.py $(B)/ops_*.cases.safetensors
 
+ulps: $(TEST_PROGRAM) ## Print the worst float32 error of every op, in units in the last place
+	@GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=Float32.TheWorstErrorOfEveryOpInUlps
+
 CLANG_FORMAT ?= clang-format
 CODE = $(shell find include src lessons tests -name '*.cpp' -o -name '*.h' 2>/dev/null)
 
@@ -194,4 +197,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons bench data reference lint format layers clean help FORCE
+.PHONY: all gpt test lessons bench data reference ulps lint format layers clean help FORCE

@@ -60,8 +60,8 @@ struct OpCase {
   std::string op;      ///< the public function: "softmax"
   std::string family;  ///< the part of the table that it stands in
   Kind kind;
-  Function call;              ///< what Gradus does with the inputs
-  std::string torch;          ///< what PyTorch does with them: "a.softmax(0)"
+  Function call;      ///< what Gradus does with the inputs
+  std::string torch;  ///< what PyTorch does with them: "a.softmax(0)"; empty if it has no such op
   std::vector<Input> inputs;  ///< a, b, c, ...
   /// Why Gradus, on purpose, gives a number where PyTorch gives NaN; empty if it does not.
   std::string instead_of_nan;

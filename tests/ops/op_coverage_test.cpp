@@ -1,0 +1,186 @@
+// What the table covers: no op outside it, and the pages that are made from it.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "ops/op_table.h"
+#include "support.h"
+
+namespace gradus::test {
+namespace {
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// A differentiable op is a function in a header of ops/ that gives tensors.
+std::set<std::string> public_ops() {
+  const std::regex declaration(
+      R"((?:^|\n)(?:inline )?(?:Tensor|std::vector<Tensor>|\w+Result) ([a-z]\w*)\()");
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator("include/gradus/ops")) {
+    const std::string text = text_of(entry.path());
+    for (std::sregex_iterator i(text.begin(), text.end(), declaration), end; i != end; ++i)
+      if (const std::string name = (*i)[1]; !name.starts_with("operator")) names.insert(name);
+  }
+  names.erase("elementwise");  // makes an op out of a kernel's name; not one itself
+  return names;
+}
+
+TEST(OpTable, NoOpIsOutsideIt) {
+  std::set<std::string> in_table;
+  for (const OpCase& c : op_table()) in_table.insert(c.op);
+  const std::set<std::string> in_headers = public_ops();
+  EXPECT_GE(in_headers.size(), 20U) << "were the headers found?";
+  for (const std::string& op : in_headers)
+    EXPECT_TRUE(in_table.contains(op)) << op << " has no line in tests/ops/table_*.cpp";
+}
+
+TEST(OpTable, EveryCaseHasANameOfItsOwn) {
+  std::set<std::string> names;
+  for (const OpCase& c : op_table()) EXPECT_TRUE(names.insert(c.name).second) << c.name;
+}
+
+// ---- the list of ops in the documentation -------------------------------------------------------
+
+struct Line {
+  std::string op, torch;
+  std::map<Kind, int> cases;
+  bool differentiable = false;
+};
+
+// The ops of a family in the order of the table; an op's PyTorch expression is that of its first
+// case, without the numbers of an index or a mask.
+std::vector<Line> lines_of(const std::string& family) {
+  std::vector<Line> lines;
+  for (const OpCase& c : op_table()) {
+    if (c.family != family) continue;
+    auto line = std::ranges::find(lines, c.op, &Line::op);
+    if (line == lines.end()) {
+      static const std::regex literal(R"(torch\.tensor\(\[.*?\], dtype=[\w.]+\)\.reshape\(.*?\))");
+      lines.push_back({c.op, std::regex_replace(c.torch, literal, "..."), {}, false});
+      line = lines.end() - 1;
+    }
+    ++line->cases[c.kind];
+    line->differentiable |= is_floating(run(c.call, inputs_of(c)).value.dtype());
+  }
+  return lines;
+}
+
+std::string page() {
+  std::string page =
+      "# The ops, and how each is proved\n\n"
+      "This page is written from the table of cases in `tests/ops/table_*.cpp`: `make test` fails\n"
+      "when the two differ, and when a public op has no line there. Every case runs in float64 "
+      "and\n"
+      "float32, on every instruction set that the machine has, in six memory layouts, on one and\n"
+      "three threads. Values and gradients are compared with PyTorch's (1e-10 in float64, 1e-5 in\n"
+      "float32), and the gradients of all but the empty and the extreme cases are checked against\n"
+      "differences, every element, to 1e-6. Ops marked * give integers or truth values and have "
+      "no\n"
+      "gradient.\n";
+  std::map<Kind, int> totals;
+  size_t ops = 0;
+  std::string families;
+  for (const std::string& family : op_families()) {
+    const std::vector<Line> lines = lines_of(family);
+    families += fmt::format("\n## {}\n\n| op | in PyTorch |", family);
+    for (const Kind kind : all_kinds) families += fmt::format(" {} |", name(kind));
+    families += "\n|---|---|---:|---:|---:|---:|---:|---:|\n";
+    for (const Line& line : lines) {
+      families += fmt::format("| `{}`{} | {} |", line.op, line.differentiable ? "" : " *",
+                              line.torch.empty() ? "" : "`" + line.torch + "`");
+      for (const Kind kind : all_kinds) {
+        const auto count = line.cases.find(kind);
+        families += count == line.cases.end() ? "  |" : fmt::format(" {} |", count->second);
+        if (count != line.cases.end()) totals[kind] += count->second;
+      }
+      families += "\n";
+    }
+    ops += lines.size();
+  }
+  int cases = 0;
+  std::string counts;
+  for (const Kind kind : all_kinds) {
+    cases += totals[kind];
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", totals[kind], name(kind));
+  }
+  page += fmt::format("\n{} ops, {} cases in each of 2 dtypes: {}.\n", ops, cases, counts);
+  page += families;
+  page += "\n## Where Gradus gives a number and PyTorch NaN\n\n";
+  std::set<std::string> said;
+  for (const OpCase& c : op_table())
+    if (!c.instead_of_nan.empty() && said.insert(c.op).second)
+      page += fmt::format("- `{}`: {}\n", c.op, c.instead_of_nan);
+  return page;
+}
+
+TEST(OpTable, TheListInTheDocumentationIsMadeFromIt) {
+  const char* build = std::getenv("GRADUS_BUILD");
+  const std::string fresh = (build != nullptr ? std::string(build) : "build") + "/ops.md";
+  std::ofstream(fresh) << page();
+  EXPECT_EQ(text_of("docs/ops.md"), text_of(fresh))
+      << "docs/ops.md is out of date: cp " << fresh << " docs/ops.md";
+}
+
+// ---- float32 against float64 --------------------------------------------------------------------
+
+// The distance from a float32 number to its next neighbour.
+double ulp(double x) {
+  const auto f = static_cast<float>(std::abs(x));
+  return f == 0 ? 0x1p-149
+                : static_cast<double>(std::nextafter(f, INFINITY)) - static_cast<double>(f);
+}
+
+// The worst error of an op: in ulps of the element itself, and of the largest element of its array
+// (what is left when large terms cancel has few digits of its own).
+struct Worst {
+  double own = 0, largest = 0;
+  void look(const Array& single, const Array& exact) {
+    const std::vector<double> s = single.to_vector(), e = exact.to_vector();
+    double size = 0;
+    for (const double x : e) size = std::max(size, std::abs(x));
+    for (size_t i = 0; i < s.size(); ++i) {
+      const double error = std::abs(s[i] - e[i]);
+      own = std::max(own, error / ulp(e[i]));
+      largest = std::max(largest, error / ulp(size));
+    }
+  }
+};
+
+TEST(Float32, TheWorstErrorOfEveryOpInUlps) {
+  std::cout
+      << "float32 against float64: the worst error over all ordinary cases of an op, in units\n"
+         "in the last place of the element itself / of its array's largest element.\n\n"
+         "op                                      value            gradient\n";
+  std::vector<std::string> order;
+  std::map<std::string, std::pair<Worst, Worst>> errors;
+  for (const OpCase& c : op_table()) {
+    if (c.kind == Kind::empty || c.kind == Kind::extreme) continue;
+    const Outcome exact = run(c.call, inputs_of(c)),
+                  single = run(c.call, inputs_of(c, DType::float32));
+    if (exact.gradients.empty()) continue;
+    if (!errors.contains(c.op)) order.push_back(c.op);
+    auto& [value, gradient] = errors[c.op];
+    value.look(single.value, exact.value);
+    for (size_t i = 0; i < exact.gradients.size(); ++i)
+      gradient.look(single.gradients[i], exact.gradients[i]);
+    EXPECT_LE(value.largest, 64) << c.name;
+    EXPECT_LE(gradient.largest, 64) << c.name;
+  }
+  for (const std::string& op : order) {
+    const auto& [value, gradient] = errors[op];
+    std::cout << fmt::format("{:<32} {:>9.2f} /{:>6.2f} {:>9.2f} /{:>6.2f}\n", op, value.own,
+                             value.largest, gradient.own, gradient.largest);
+  }
+}
+
+}  // namespace
+}  // namespace gradus::test
