@@ -154,5 +154,46 @@ TEST_P(OpTest, TakesOneTensorInSeveralPlaces) {
   for (size_t k = 0; k < sum.size(); ++k) EXPECT_NEAR(actual[k], sum[k], 1e-14 * size);
 }
 
+// ---- bad input ---------------------------------------------------------------------------------
+
+// An input that may not fit: of a dtype, a rank or a size that nobody expects.
+Arrays misfits(const Array& a) {
+  Arrays result = {a.to(DType::int64), a.to(DType::float32), Array(),
+                   Array::full(Shape{}, 0.5, a.dtype()), Array::full({1}, 0.5, a.dtype())};
+  if (a.rank() < max_rank) result.push_back(a.unsqueeze(0));
+  for (int axis = 0; axis < a.rank(); ++axis) {
+    Shape shape = a.shape();
+    shape[axis] += 1;
+    result.push_back(Array::full(shape, 0.5, a.dtype()));
+    result.push_back(a.slice(axis, 0, 0));
+    if (a.size(axis) > 0) result.push_back(a.select(axis, 0));
+  }
+  return result;
+}
+
+// Whatever one input is, the call either works, forward and backward, or says which op refuses it;
+// of a handle that holds nothing, it says that.
+TEST_P(OpTest, WorksOrNamesItselfInAnError) {
+  const OpCase& c = GetParam();
+  const Arrays inputs = inputs_of(c);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    for (const Array& misfit : misfits(inputs[i])) {
+      Tensors given;
+      for (const Array& input : inputs) given.push_back(parameter(input));
+      given[i] = misfit.is_empty_handle()      ? Tensor()
+                 : is_floating(misfit.dtype()) ? parameter(misfit)
+                                               : Tensor(misfit);
+      try {
+        const Tensor y = c.call(given);
+        if (y.requires_grad()) y.backward(cotangent_of(y.value()));
+      } catch (const Error& error) {
+        const std::string text = error.what();
+        EXPECT_TRUE(text.starts_with(c.op + ":") || text == "array: this handle holds no array")
+            << text << "\nwith " << name(misfit.dtype()) << " " << misfit.shape().to_string()
+            << " as input " << i;
+      }
+    }
+}
+
 }  // namespace
 }  // namespace gradus::test
