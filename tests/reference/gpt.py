@@ -1,7 +1,7 @@
 """Makes the numbers that Gradus is compared with: PyTorch takes one training step of a small GPT, then ten.
 
     pip install torch numpy safetensors
-    python tests/reference/make_reference.py        (a few seconds; rewrites the .safetensors files beside it)
+    python tests/reference/gpt.py        (a few seconds; rewrites three .safetensors files beside it)
 
 README.md in this directory says what each file holds. The model is written out as functions of a dictionary of
 parameters, so that it can be read beside the equations; autograd and AdamW are PyTorch's own.
