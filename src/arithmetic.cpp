@@ -10,16 +10,9 @@
 namespace gradus {
 namespace {
 
-using kernels::Binary;
-
 void check_same_dtype(std::string_view op, const Array& a, const Array& b) {
   check(a.dtype() == b.dtype(), "{}: dtypes differ: {} {} and {} {} (there is no type promotion)",
         op, name(a.dtype()), a.shape(), name(b.dtype()), b.shape());
-}
-
-constexpr std::string_view binary_name(Binary op) {
-  constexpr std::string_view names[] = {"add", "sub", "mul", "div"};
-  return names[static_cast<size_t>(op)];
 }
 
 // A kernel reads its operands with stride 1 or 0. Any other stride is gathered first, a buffer at a
@@ -33,11 +26,11 @@ const T* adjacent(const T* x, int64_t stride, int64_t n, T* buffer) {
 }
 
 // out = f(a, b), where all three have one shape and out is dense along its last axis.
-void binary_into(Binary op, Array& out, const Array& a, const Array& b) {
-  dispatch_float(binary_name(op), out.dtype(), [&]<class T> {
+void binary_into(const char* op, Array& out, const Array& a, const Array& b) {
+  dispatch_float(op, out.dtype(), [&]<class T> {
     T* z = out.mutable_data<T>();
     const T *x = a.data<T>(), *y = b.data<T>();
-    const auto kernel = kernels::elementwise<T>().binary[static_cast<size_t>(op)];
+    const auto kernel = kernels::binary<T>(op).value;
     const StridedLoop<3> loop(out.shape(), {out.strides(), a.strides(), b.strides()});
     const auto step = loop.row_stride();
     loop.for_each_run([&](const auto& at, int64_t n) {
@@ -54,14 +47,14 @@ void binary_into(Binary op, Array& out, const Array& a, const Array& b) {
   });
 }
 
-Array binary(Binary op, const Array& a, const Array& b) {
-  check_same_dtype(binary_name(op), a, b);
+Array binary(const char* op, const Array& a, const Array& b) {
+  check_same_dtype(op, a, b);
   if (a.shape() == b.shape()) {
     Array out = a.strides() == b.strides() ? a.empty_like() : Array(a.shape(), a.dtype());
     binary_into(op, out, a, b);
     return out;
   }
-  const Shape shape = broadcast(binary_name(op), a.shape(), b.shape());
+  const Shape shape = broadcast(op, a.shape(), b.shape());
   Array out = a.shape() == shape ? a.empty_like() : Array(shape, a.dtype());
   binary_into(op, out, a.expand(shape), b.expand(shape));
   return out;
@@ -69,10 +62,10 @@ Array binary(Binary op, const Array& a, const Array& b) {
 
 }  // namespace
 
-Array operator+(const Array& a, const Array& b) { return binary(Binary::add, a, b); }
-Array operator-(const Array& a, const Array& b) { return binary(Binary::sub, a, b); }
-Array operator*(const Array& a, const Array& b) { return binary(Binary::mul, a, b); }
-Array operator/(const Array& a, const Array& b) { return binary(Binary::div, a, b); }
+Array operator+(const Array& a, const Array& b) { return binary("add", a, b); }
+Array operator-(const Array& a, const Array& b) { return binary("sub", a, b); }
+Array operator*(const Array& a, const Array& b) { return binary("mul", a, b); }
+Array operator/(const Array& a, const Array& b) { return binary("div", a, b); }
 Array operator+(const Array& a, double b) { return a + Array::scalar(b, a.dtype()); }
 Array operator-(const Array& a, double b) { return a - Array::scalar(b, a.dtype()); }
 Array operator*(const Array& a, double b) { return a * Array::scalar(b, a.dtype()); }
@@ -81,16 +74,16 @@ Array operator+(double a, const Array& b) { return Array::scalar(a, b.dtype()) +
 Array operator-(double a, const Array& b) { return Array::scalar(a, b.dtype()) - b; }
 Array operator*(double a, const Array& b) { return Array::scalar(a, b.dtype()) * b; }
 Array operator/(double a, const Array& b) { return Array::scalar(a, b.dtype()) / b; }
-Array operator-(const Array& a) { return unary("neg", kernels::Unary::neg, a); }
+Array operator-(const Array& a) { return unary("neg", a); }
 
 void add_in_place(Array& a, const Array& b) {
   check_same_dtype("add", a, b);
   const Array addend = a.shares_storage_with(b) ? b.clone() : b;  // they may overlap
-  binary_into(Binary::add, a, a, addend.expand(a.shape()));
+  binary_into("add", a, a, addend.expand(a.shape()));
 }
 
 void scale_in_place(Array& a, double b) {
-  binary_into(Binary::mul, a, a, Array::scalar(b, a.dtype()).expand(a.shape()));
+  binary_into("mul", a, a, Array::scalar(b, a.dtype()).expand(a.shape()));
 }
 
 Array masked_fill(const Array& a, const Array& mask, double value) {

@@ -1,5 +1,6 @@
 #include "elementwise.h"
 
+#include "kernels/kernels.h"
 #include "kernels/parallel.h"
 
 namespace gradus {
@@ -7,13 +8,13 @@ namespace {
 constexpr int64_t grain = 1 << 13;  // elements: some 20 us of tanh
 }
 
-Array unary(std::string_view op, kernels::Unary f, const Array& x_any) {
+Array unary(const char* op, const Array& x_any) {
   const Array x = x_any.is_dense() ? x_any : x_any.clone();
   Array y = x.empty_like();
   dispatch_float(op, x.dtype(), [&]<class T> {
     T* out = y.mutable_data<T>();
     const T* in = x.data<T>();
-    const auto kernel = kernels::elementwise<T>().unary[static_cast<size_t>(f)];
+    const auto kernel = kernels::unary<T>(op).value;
     kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
       kernel(out + begin, in + begin, end - begin);
     });
@@ -21,8 +22,7 @@ Array unary(std::string_view op, kernels::Unary f, const Array& x_any) {
   return y;
 }
 
-Array unary_backward(std::string_view op, kernels::Unary f, const Array& dy_any,
-                     const Array& x_any) {
+Array unary_backward(const char* op, const Array& dy_any, const Array& x_any) {
   // Both are walked as flat memory, so both need one layout.
   const bool alike = dy_any.is_dense() && dy_any.strides() == x_any.strides();
   const Array x = alike ? x_any : x_any.contiguous();
@@ -32,7 +32,7 @@ Array unary_backward(std::string_view op, kernels::Unary f, const Array& dy_any,
   dispatch_float(op, x.dtype(), [&]<class T> {
     const T *gradient = dy.data<T>(), *in = x.data<T>();
     T* out = dx.mutable_data<T>();
-    const auto kernel = kernels::elementwise<T>().unary_backward[static_cast<size_t>(f)];
+    const auto kernel = kernels::unary<T>(op).backward;
     kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
       kernel(out + begin, gradient + begin, in + begin, end - begin);
     });

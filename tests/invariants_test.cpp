@@ -80,7 +80,7 @@ TEST(Invariant1_NewestFirst, EachClosureOfADiamondRunsOnceAfterAllItsUsers) {
 TEST(Invariant2_BackwardFrees, WhatIsLeftIsWhatTheCallerHolds) {
   const Tensor x = random_parameter({10, 30}), w = random_parameter({20, 30});
   const MemoryStats before = memory_stats();
-  Tensor hidden = gelu(linear(tanh(x), w));
+  Tensor hidden = gelu_tanh(linear(tanh(x), w));
   const std::weak_ptr<Node> node = hidden.node();
   const Tensor loss = sum(softmax(hidden)) * 2;
   hidden = {};
@@ -151,7 +151,7 @@ TEST(Invariant3_NoFreshMemory, FromTheSecondTrainingStepOn) {
         scaled_dot_product_attention(slice(heads, 1, 0, 2), slice(heads, 1, 2, 4),
                                      slice(heads, 1, 4, 6), {.causal = true, .mask = {}});
     x = x + reshape(transpose(mixed, 1, 2), {4, 16, 32});
-    x = x + dropout(linear(gelu(linear(x, up, bias)), down), 0.1, generator);
+    x = x + dropout(linear(gelu_tanh(linear(x, up, bias)), down), 0.1, generator);
     cross_entropy(linear(x, table), tokens).backward();
     const NoGrad guard;
     for (Tensor* p : parameters) add_in_place(p->mutable_value(), p->grad() * -0.01);
@@ -271,7 +271,7 @@ TEST(Invariant8_InPlace, NoOpChangesWhatSomebodyElseHolds) {
       {"exp", exp},
       {"tanh", tanh},
       {"relu", relu},
-      {"gelu", gelu},
+      {"gelu_tanh", gelu_tanh},
       {"add", [](const Tensor& x) { return x + x; }},
       {"mul", [](const Tensor& x) { return x * x; }},
       {"div", [](const Tensor& x) { return x / (x * x + 1); }},
@@ -317,7 +317,7 @@ TEST(Invariant8_InPlace, NoOpChangesWhatSomebodyElseHolds) {
 TEST(Invariant8_InPlace, TwoUsersOfOneGradientDoNotSpoilItForEachOther) {
   // add hands the same array to both sides, and each side's backward would like to write over it.
   const GradcheckResult result = gradcheck(
-      "sum of three", [](const auto& in) { return tanh(in[0]) + (gelu(in[1]) + exp(in[0])); },
+      "sum of three", [](const auto& in) { return tanh(in[0]) + (gelu_tanh(in[1]) + exp(in[0])); },
       {{"x", random_array({3, 5})}, {"y", random_array({3, 5}, 2)}});
   EXPECT_TRUE(result.passed) << result.report();
 }
@@ -376,7 +376,7 @@ TEST(Invariant9_Reentrant, AClosureMayRunForwardAndBackward) {
 
 TEST(Invariant9_Reentrant, ACheckpointKeepsLessInMemory) {
   const Tensor x = random_parameter({1000});
-  const auto deep = [](const Tensor& v) { return tanh(gelu(tanh(gelu(tanh(v))))); };
+  const auto deep = [](const Tensor& v) { return tanh(gelu_tanh(tanh(gelu_tanh(tanh(v))))); };
   const size_t before = memory_stats().saved;
   const Tensor plain = deep(x + 0);
   EXPECT_EQ(memory_stats().saved - before, 5 * 8000);

@@ -101,6 +101,27 @@ template <class T>
 const Elementwise<T>& elementwise() {
   return member<T>(current_tables().elementwise);
 }
+
+namespace {
+template <class Entry>
+const Entry& named(const Entries<Entry>& entries, std::string_view name) {
+  for (const Entry& entry : entries)
+    if (entry.name == name) return entry;
+  fail(
+      "{}: there is no elementwise kernel of that name; src/kernels/isa/elementwise.cpp lists them",
+      name);
+}
+}  // namespace
+
+template <class T>
+const Unary<T>& unary(std::string_view name) {
+  return named(elementwise<T>().unary, name);
+}
+template <class T>
+const Binary<T>& binary(std::string_view name) {
+  return named(elementwise<T>().binary, name);
+}
+
 template <class T>
 const Rows<T>& rows() {
   return member<T>(current_tables().rows);
@@ -116,6 +137,10 @@ const GemmKernel<T>& gemm_kernel() {
 
 template const Elementwise<float>& elementwise();
 template const Elementwise<double>& elementwise();
+template const Unary<float>& unary(std::string_view name);
+template const Unary<double>& unary(std::string_view name);
+template const Binary<float>& binary(std::string_view name);
+template const Binary<double>& binary(std::string_view name);
 template const Rows<float>& rows();
 template const Rows<double>& rows();
 template const Optim<float>& optim();

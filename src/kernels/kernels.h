@@ -42,21 +42,37 @@ class ScopedIsa {
 // ---- elementwise
 // ------------------------------------------------------------------------------------
 
-enum class Unary { neg, exp, log, sqrt, tanh, relu, gelu_tanh, count };
-enum class Binary { add, sub, mul, div, count };
-inline constexpr int unary_count = static_cast<int>(Unary::count);
-inline constexpr int binary_count = static_cast<int>(Binary::count);
+// A function of each element and its slope, known by a name.
+template <class T>
+struct Unary {
+  const char* name;
+  // y[i] = f(x[i]); y may be x.
+  void (*value)(T* y, const T* x, int64_t n);
+  // dx[i] = dy[i] * f'(x[i]); dx may be dy or x.
+  void (*backward)(T* dx, const T* dy, const T* x, int64_t n);
+};
+
+// A function of two elements.
+template <class T>
+struct Binary {
+  const char* name;
+  // z[i] = f(x[i * x_stride], y[i * y_stride]); a stride is 1, or 0 for one value used throughout.
+  // z may be x or y where that operand's stride is 1.
+  void (*value)(T* z, const T* x, int64_t x_stride, const T* y, int64_t y_stride, int64_t n);
+};
+
+template <class Entry>
+struct Entries {
+  const Entry* first;
+  int count;
+  const Entry* begin() const { return first; }
+  const Entry* end() const { return first + count; }
+};
 
 template <class T>
 struct Elementwise {
-  // y[i] = f(x[i]); y may be x.
-  void (*unary[unary_count])(T* y, const T* x, int64_t n);
-  // dx[i] = dy[i] * f'(x[i]); dx may be dy or x.
-  void (*unary_backward[unary_count])(T* dx, const T* dy, const T* x, int64_t n);
-  // z[i] = f(x[i * x_stride], y[i * y_stride]); a stride is 1, or 0 for one value used throughout.
-  // z may be x or y where that operand's stride is 1.
-  void (*binary[binary_count])(T* z, const T* x, int64_t x_stride, const T* y, int64_t y_stride,
-                               int64_t n);
+  Entries<Unary<T>> unary;
+  Entries<Binary<T>> binary;
   // y[i] += x[i]
   void (*accumulate)(T* y, const T* x, int64_t n);
   // y[i] = mask[i] ? value : x[i]; y may be x.
@@ -192,6 +208,11 @@ void gemm_serial(const GemmArgs<T>& args);
 
 template <class T>
 const Elementwise<T>& elementwise();
+// The function of that name; gradus::Error if there is none.
+template <class T>
+const Unary<T>& unary(std::string_view name);
+template <class T>
+const Binary<T>& binary(std::string_view name);
 template <class T>
 const Rows<T>& rows();
 template <class T>

@@ -40,22 +40,11 @@ Tensor div(const Tensor& a, const Tensor& b) {
 
 // ---- one input: dx = dy f'(x), with f and f' on one line each in kernels/isa/elementwise.cpp ----
 
-namespace {
-Tensor unary_op(const char* name, kernels::Unary f, const Tensor& x) {
-  return record(name, unary(name, f, x.value()), {x},
-                [name, f, x = saved(x)](const Array& dy, Inputs in) {
-                  in.add(0, unary_backward(name, f, dy, *x));
-                });
+Tensor elementwise(const char* op, const Tensor& x) {
+  return record(op, unary(op, x.value()), {x}, [op, x = saved(x)](const Array& dy, Inputs in) {
+    in.add(0, unary_backward(op, dy, *x));
+  });
 }
-}  // namespace
-
-Tensor neg(const Tensor& x) { return unary_op("neg", kernels::Unary::neg, x); }
-Tensor exp(const Tensor& x) { return unary_op("exp", kernels::Unary::exp, x); }
-Tensor log(const Tensor& x) { return unary_op("log", kernels::Unary::log, x); }
-Tensor sqrt(const Tensor& x) { return unary_op("sqrt", kernels::Unary::sqrt, x); }
-Tensor tanh(const Tensor& x) { return unary_op("tanh", kernels::Unary::tanh, x); }
-Tensor relu(const Tensor& x) { return unary_op("relu", kernels::Unary::relu, x); }
-Tensor gelu(const Tensor& x) { return unary_op("gelu", kernels::Unary::gelu_tanh, x); }
 
 // ---- masks ----
 

@@ -5,9 +5,6 @@
 namespace gradus::test {
 namespace {
 
-using kernels::Binary;
-using kernels::Unary;
-
 template <class T>
 class ElementwiseKernels : public ::testing::Test {
  protected:
@@ -17,15 +14,15 @@ class ElementwiseKernels : public ::testing::Test {
   static const kernels::Elementwise<T>& table() { return kernels::elementwise<T>(); }
 
   // f(x) and f'(x) of one number.
-  static T value(Unary op, T x) {
+  static T value(const char* op, T x) {
     T y;
-    table().unary[static_cast<int>(op)](&y, &x, 1);
+    kernels::unary<T>(op).value(&y, &x, 1);
     return y;
   }
-  static T slope(Unary op, T x) {
+  static T slope(const char* op, T x) {
     const T dy = 1;
     T dx;
-    table().unary_backward[static_cast<int>(op)](&dx, &dy, &x, 1);
+    kernels::unary<T>(op).backward(&dx, &dy, &x, 1);
     return dx;
   }
 };
@@ -34,7 +31,7 @@ TYPED_TEST_SUITE(ElementwiseKernels, FloatingTypes);
 // ---- references --------------------------------------------------------------------------------
 
 struct UnaryCase {
-  Unary op;
+  const char* op;
   Real (*value)(Real);
   Real (*slope)(Real);
   double low, high;  // the interval it is tested on
@@ -57,61 +54,86 @@ Real root_slope(Real x) { return 1 / (2 * std::sqrt(x)); }
 
 // gelu's tail is e^(-2u), where the rounding of u weighs |2u| times as much.
 const std::vector<UnaryCase> unary_cases = {
-    {Unary::neg, [](Real x) { return -x; }, [](Real) { return Real(-1); }, -3, 3, 0, 0},
-    {Unary::exp, exponential, exponential, -9, 9, 1.05, 1.6},
-    {Unary::log, logarithm, [](Real x) { return 1 / x; }, 0.1, 9, 1, 1},
-    {Unary::sqrt, root, root_slope, 0.1, 9, 0.501, 1.5},
-    {Unary::tanh, [](Real x) { return std::tanh(x); }, tanh_slope, -3, 3, 1.55, 3},
-    {Unary::relu, [](Real x) { return x > 0 ? x : 0; }, [](Real x) { return Real(x > 0); }, -3, 3,
-     0, 0},
-    {Unary::gelu_tanh, gelu, gelu_slope, -3, 3, 20, 3},
+    {"neg", [](Real x) { return -x; }, [](Real) { return Real(-1); }, -3, 3, 0, 0},
+    {"exp", exponential, exponential, -9, 9, 1.05, 1.6},
+    {"log", logarithm, [](Real x) { return 1 / x; }, 0.1, 9, 1, 1},
+    {"sqrt", root, root_slope, 0.1, 9, 0.501, 1.5},
+    {"tanh", [](Real x) { return std::tanh(x); }, tanh_slope, -3, 3, 1.55, 3},
+    {"relu", [](Real x) { return x > 0 ? x : 0; }, [](Real x) { return Real(x > 0); }, -3, 3, 0, 0},
+    {"gelu_tanh", gelu, gelu_slope, -3, 3, 20, 3},
 };
 
 struct BinaryCase {
-  Binary op;
+  const char* op;
   Real (*value)(Real, Real);
 };
 
 const std::vector<BinaryCase> binary_cases = {
-    {Binary::add, [](Real x, Real y) { return x + y; }},
-    {Binary::sub, [](Real x, Real y) { return x - y; }},
-    {Binary::mul, [](Real x, Real y) { return x * y; }},
-    {Binary::div, [](Real x, Real y) { return x / y; }},
+    {"add", [](Real x, Real y) { return x + y; }},
+    {"sub", [](Real x, Real y) { return x - y; }},
+    {"mul", [](Real x, Real y) { return x * y; }},
+    {"div", [](Real x, Real y) { return x / y; }},
 };
 
-TEST(ElementwiseCases, NoOpIsForgotten) {
-  ASSERT_EQ(static_cast<int>(unary_cases.size()), kernels::unary_count);
-  ASSERT_EQ(static_cast<int>(binary_cases.size()), kernels::binary_count);
+TEST(ElementwiseCases, NoBinaryOpIsForgotten) {
+  ASSERT_EQ(static_cast<int>(binary_cases.size()), kernels::elementwise<float>().binary.count);
+}
+
+TEST(ElementwiseCases, AnUnknownNameIsAnError) {
+  EXPECT_EQ(error_of([] { kernels::unary<float>("tanhh"); }),
+            "tanhh: there is no elementwise kernel of that name; src/kernels/isa/elementwise.cpp "
+            "lists them");
+  EXPECT_THROW(kernels::binary<double>("tanh"), Error);
 }
 
 // ---- every op, every tail ----------------------------------------------------------------------
 
 TYPED_TEST(ElementwiseKernels, UnaryAgreesWithTheMathematics) {
   using T = TypeParam;
+  const int64_t n = 1009;
   on_every_isa([&] {
-    for (const UnaryCase& c : unary_cases)
+    for (const UnaryCase& c : unary_cases) {
+      SCOPED_TRACE(c.op);
+      const Fenced<T> x = uniform<T>(n, 1, c.low, c.high), dy = uniform<T>(n, 2);
+      Fenced<T> y(n), dx(n);
+      kernels::unary<T>(c.op).value(y.data(), x.data(), n);
+      kernels::unary<T>(c.op).backward(dx.data(), dy.data(), x.data(), n);
+      for (int64_t i = 0; i < n; ++i) {
+        ASSERT_TRUE(is_close(y[i], c.value(x[i]), c.value_ulps)) << "at x = " << x[i];
+        ASSERT_TRUE(is_close(dx[i], dy[i] * c.slope(x[i]), c.slope_ulps, dy[i]))
+            << "slope at x = " << x[i];
+      }
+    }
+  });
+}
+
+// Where an array, or a thread's chunk of it, begins or ends is not to be seen in the result, not
+// even in its last bit; and nothing beside it is written to.
+TYPED_TEST(ElementwiseKernels, EveryTailGivesWhatEachElementGivesAlone) {
+  using T = TypeParam;
+  on_every_isa([&] {
+    for (const kernels::Unary<T>& op : this->table().unary)
       for (const int64_t n : tail_lengths())
         for (const int64_t misalignment : {0, 1, 3}) {
-          SCOPED_TRACE(::testing::Message() << "op " << static_cast<int>(c.op) << ", n " << n);
-          const auto forward = this->table().unary[static_cast<int>(c.op)];
-          const auto backward = this->table().unary_backward[static_cast<int>(c.op)];
-          const Fenced<T> x = uniform<T>(n, 1, c.low, c.high, misalignment);
-          const Fenced<T> dy = uniform<T>(n, 2);
+          SCOPED_TRACE(::testing::Message() << op.name << ", n " << n);
+          const Fenced<T> x = uniform<T>(n, 1, -3, 3, misalignment), dy = uniform<T>(n, 2);
           Fenced<T> y(n), dx(n);
-          forward(y.data(), x.data(), n);
-          backward(dx.data(), dy.data(), x.data(), n);
+          op.value(y.data(), x.data(), n);
+          op.backward(dx.data(), dy.data(), x.data(), n);
           y.expect_fences_untouched();
           dx.expect_fences_untouched();
           for (int64_t i = 0; i < n; ++i) {
-            ASSERT_TRUE(is_close(y[i], c.value(x[i]), c.value_ulps)) << "at x = " << x[i];
-            ASSERT_TRUE(is_close(dx[i], dy[i] * c.slope(x[i]), c.slope_ulps, dy[i]))
-                << "slope at x = " << x[i];
+            T alone;
+            op.value(&alone, &x[i], 1);
+            ASSERT_TRUE(same_bits(y[i], alone)) << "at x = " << x[i];
+            op.backward(&alone, &dy[i], &x[i], 1);
+            ASSERT_TRUE(same_bits(dx[i], alone)) << "slope at x = " << x[i];
           }
 
           Fenced<T> y_is_x = x, dx_is_dy = dy, dx_is_x = x;
-          forward(y_is_x.data(), y_is_x.data(), n);
-          backward(dx_is_dy.data(), dx_is_dy.data(), x.data(), n);
-          backward(dx_is_x.data(), dy.data(), dx_is_x.data(), n);
+          op.value(y_is_x.data(), y_is_x.data(), n);
+          op.backward(dx_is_dy.data(), dx_is_dy.data(), x.data(), n);
+          op.backward(dx_is_x.data(), dy.data(), dx_is_x.data(), n);
           EXPECT_TRUE(y_is_x == y);
           EXPECT_TRUE(dx_is_dy == dx);
           EXPECT_TRUE(dx_is_x == dx);
@@ -126,9 +148,9 @@ TYPED_TEST(ElementwiseKernels, BinaryAgreesWithTheMathematics) {
       for (const int64_t n : tail_lengths())
         for (const int64_t x_stride : {0, 1})
           for (const int64_t y_stride : {0, 1}) {
-            SCOPED_TRACE(::testing::Message() << "op " << static_cast<int>(c.op) << ", n " << n
-                                              << ", strides " << x_stride << " " << y_stride);
-            const auto kernel = this->table().binary[static_cast<int>(c.op)];
+            SCOPED_TRACE(::testing::Message()
+                         << c.op << ", n " << n << ", strides " << x_stride << " " << y_stride);
+            const auto kernel = kernels::binary<T>(c.op).value;
             const Fenced<T> x = uniform<T>(x_stride ? n : 1, 1);
             const Fenced<T> y = uniform<T>(y_stride ? n : 1, 2, 0.5, 3, 2);
             Fenced<T> z(n);
@@ -148,24 +170,6 @@ TYPED_TEST(ElementwiseKernels, BinaryAgreesWithTheMathematics) {
               EXPECT_TRUE(z_is_y == z);
             }
           }
-  });
-}
-
-// Where a thread's chunk ends is not to be seen in the result, not even in its last bit.
-TYPED_TEST(ElementwiseKernels, AnElementDoesNotDependOnItsNeighbours) {
-  using T = TypeParam;
-  const int64_t n = 67;
-  on_every_isa([&] {
-    for (const UnaryCase& c : unary_cases) {
-      const Fenced<T> x = uniform<T>(n, 1, c.low, c.high), dy(n, T(1));
-      Fenced<T> y(n), dx(n);
-      this->table().unary[static_cast<int>(c.op)](y.data(), x.data(), n);
-      this->table().unary_backward[static_cast<int>(c.op)](dx.data(), dy.data(), x.data(), n);
-      for (int64_t i = 0; i < n; ++i) {
-        EXPECT_TRUE(same_bits(y[i], this->value(c.op, x[i]))) << "op " << static_cast<int>(c.op);
-        EXPECT_TRUE(same_bits(dx[i], this->slope(c.op, x[i]))) << "op " << static_cast<int>(c.op);
-      }
-    }
   });
 }
 
@@ -203,12 +207,12 @@ TYPED_TEST(ElementwiseKernels, MaskedFillReplacesWhereTheMaskIsTrue) {
 
 TYPED_TEST(ElementwiseKernels, ReluAtItsKinkAndAtNaNIsPyTorchs) {
   on_every_isa([&] {
-    EXPECT_EQ(this->slope(Unary::relu, 0), 0);
-    EXPECT_EQ(this->slope(Unary::relu, -TypeParam(0)), 0);
-    EXPECT_EQ(this->value(Unary::relu, 0), 0);
-    EXPECT_EQ(this->value(Unary::relu, -this->infinity), 0);
-    EXPECT_EQ(this->value(Unary::relu, this->infinity), this->infinity);
-    EXPECT_TRUE(std::isnan(this->value(Unary::relu, this->nan)));
+    EXPECT_EQ(this->slope("relu", 0), 0);
+    EXPECT_EQ(this->slope("relu", -TypeParam(0)), 0);
+    EXPECT_EQ(this->value("relu", 0), 0);
+    EXPECT_EQ(this->value("relu", -this->infinity), 0);
+    EXPECT_EQ(this->value("relu", this->infinity), this->infinity);
+    EXPECT_TRUE(std::isnan(this->value("relu", this->nan)));
   });
 }
 
@@ -216,18 +220,17 @@ TYPED_TEST(ElementwiseKernels, GeluOfLargeNumbersIsTheNumberOrMinusZero) {
   using T = TypeParam;
   on_every_isa([&] {
     for (const T x : {T(30), T(1e30), std::numeric_limits<T>::max()}) {
-      EXPECT_EQ(this->value(Unary::gelu_tanh, x), x);
-      EXPECT_TRUE(same_bits(this->value(Unary::gelu_tanh, -x), -T(0))) << x;
-      EXPECT_EQ(this->slope(Unary::gelu_tanh, x), 1);
-      EXPECT_EQ(this->slope(Unary::gelu_tanh, -x), 0);
+      EXPECT_EQ(this->value("gelu_tanh", x), x);
+      EXPECT_TRUE(same_bits(this->value("gelu_tanh", -x), -T(0))) << x;
+      EXPECT_EQ(this->slope("gelu_tanh", x), 1);
+      EXPECT_EQ(this->slope("gelu_tanh", -x), 0);
     }
-    EXPECT_EQ(this->value(Unary::gelu_tanh, this->infinity), this->infinity);
-    EXPECT_TRUE(
-        std::isnan(this->value(Unary::gelu_tanh, -this->infinity)));  // -inf * 0, as in PyTorch
-    EXPECT_EQ(this->slope(Unary::gelu_tanh, this->infinity), 1);
-    EXPECT_EQ(this->slope(Unary::gelu_tanh, -this->infinity), 0);
-    EXPECT_TRUE(std::isnan(this->value(Unary::gelu_tanh, this->nan)));
-    EXPECT_TRUE(std::isnan(this->slope(Unary::gelu_tanh, this->nan)));
+    EXPECT_EQ(this->value("gelu_tanh", this->infinity), this->infinity);
+    EXPECT_TRUE(std::isnan(this->value("gelu_tanh", -this->infinity)));  // -inf * 0, as in PyTorch
+    EXPECT_EQ(this->slope("gelu_tanh", this->infinity), 1);
+    EXPECT_EQ(this->slope("gelu_tanh", -this->infinity), 0);
+    EXPECT_TRUE(std::isnan(this->value("gelu_tanh", this->nan)));
+    EXPECT_TRUE(std::isnan(this->slope("gelu_tanh", this->nan)));
   });
 }
 
@@ -237,7 +240,7 @@ TYPED_TEST(ElementwiseKernels, GeluSlopeIsAccurateInBothTails) {
   using T = TypeParam;
   on_every_isa([&] {
     for (T x = -30; x < 30; x += T(0.0137))
-      ASSERT_TRUE(is_close(this->slope(Unary::gelu_tanh, x), gelu_slope(x), 4, 1)) << x;
+      ASSERT_TRUE(is_close(this->slope("gelu_tanh", x), gelu_slope(x), 4, 1)) << x;
   });
 }
 
@@ -245,7 +248,7 @@ TYPED_TEST(ElementwiseKernels, DivisionAndRootsFollowIEEE) {
   using T = TypeParam;
   const auto divide = [&](T x, T y) {
     T z;
-    this->table().binary[static_cast<int>(Binary::div)](&z, &x, 1, &y, 1, 1);
+    kernels::binary<T>("div").value(&z, &x, 1, &y, 1, 1);
     return z;
   };
   on_every_isa([&] {
@@ -253,12 +256,12 @@ TYPED_TEST(ElementwiseKernels, DivisionAndRootsFollowIEEE) {
     EXPECT_EQ(divide(1, -T(0)), -this->infinity);
     EXPECT_TRUE(std::isnan(divide(0, 0)));
     EXPECT_EQ(divide(1, this->infinity), 0);
-    EXPECT_TRUE(std::isnan(this->value(Unary::sqrt, -1)));
-    EXPECT_TRUE(same_bits(this->value(Unary::sqrt, -T(0)), -T(0)));
-    EXPECT_EQ(this->value(Unary::sqrt, this->infinity), this->infinity);
-    EXPECT_EQ(this->slope(Unary::sqrt, 0), this->infinity);
-    EXPECT_EQ(this->slope(Unary::log, 0), this->infinity);
-    EXPECT_TRUE(same_bits(this->value(Unary::neg, 0), -T(0)));
+    EXPECT_TRUE(std::isnan(this->value("sqrt", -1)));
+    EXPECT_TRUE(same_bits(this->value("sqrt", -T(0)), -T(0)));
+    EXPECT_EQ(this->value("sqrt", this->infinity), this->infinity);
+    EXPECT_EQ(this->slope("sqrt", 0), this->infinity);
+    EXPECT_EQ(this->slope("log", 0), this->infinity);
+    EXPECT_TRUE(same_bits(this->value("neg", 0), -T(0)));
   });
 }
 

@@ -6,21 +6,18 @@
 namespace gradus::test {
 namespace {
 
-using kernels::Unary;
-
 template <class T>
 class VecMath : public ::testing::Test {
  protected:
   using Limits = std::numeric_limits<T>;
   static constexpr T infinity = Limits::infinity();
 
-  static std::vector<T> evaluate(Unary op, const std::vector<T>& x) {
+  static std::vector<T> evaluate(const char* op, const std::vector<T>& x) {
     std::vector<T> y(x.size());
-    kernels::elementwise<T>().unary[static_cast<int>(op)](y.data(), x.data(),
-                                                          static_cast<int64_t>(x.size()));
+    kernels::unary<T>(op).value(y.data(), x.data(), static_cast<int64_t>(x.size()));
     return y;
   }
-  static T evaluate(Unary op, T x) { return evaluate(op, std::vector<T>{x})[0]; }
+  static T evaluate(const char* op, T x) { return evaluate(op, std::vector<T>{x})[0]; }
 
   // The distance of y from the exact result, in units of the last place of the latter.
   static Real ulps_off(T y, Real exact) {
@@ -32,7 +29,8 @@ class VecMath : public ::testing::Test {
   }
 
   // The worst error of an op on these numbers, on every instruction set.
-  static void expect_accurate(Unary op, Real (*exact)(Real), const std::vector<T>& x, Real bound) {
+  static void expect_accurate(const char* op, Real (*exact)(Real), const std::vector<T>& x,
+                              Real bound) {
     std::vector<Real> references;
     for (const T value : x) references.push_back(exact(value));
     on_every_isa([&] {
@@ -89,9 +87,9 @@ constexpr int count = 200'000;
 TYPED_TEST(VecMath, ExpIsAccurate) {
   const auto low = this->smallest_exp_argument(), high = this->largest_exp_argument();
   const auto in_range = [=](TypeParam x) { return x >= low && x <= high; };
-  this->expect_accurate(Unary::exp, exact_exp, this->all_sizes(count, in_range), 1.05);
-  this->expect_accurate(Unary::exp, exact_exp, this->evenly(count, low, high), 1.05);
-  this->expect_accurate(Unary::exp, exact_exp, this->evenly(count, -1, 1), 1.05);
+  this->expect_accurate("exp", exact_exp, this->all_sizes(count, in_range), 1.05);
+  this->expect_accurate("exp", exact_exp, this->evenly(count, low, high), 1.05);
+  this->expect_accurate("exp", exact_exp, this->evenly(count, -1, 1), 1.05);
 }
 
 TYPED_TEST(VecMath, ExpOverflowsToInfinityAndIsFlushedToZeroBelowTheNormalNumbers) {
@@ -105,38 +103,38 @@ TYPED_TEST(VecMath, ExpOverflowsToInfinityAndIsFlushedToZeroBelowTheNormalNumber
   ASSERT_LE(exact_exp(high), std::numeric_limits<T>::max());
   ASSERT_GT(exact_exp(above), std::numeric_limits<T>::max());
   on_every_isa([&] {
-    EXPECT_GE(this->evaluate(Unary::exp, low), std::numeric_limits<T>::min());
-    EXPECT_TRUE(std::isfinite(this->evaluate(Unary::exp, high)));
+    EXPECT_GE(this->evaluate("exp", low), std::numeric_limits<T>::min());
+    EXPECT_TRUE(std::isfinite(this->evaluate("exp", high)));
     for (const T x : {above, T(1000), T(1e30), std::numeric_limits<T>::max(), this->infinity})
-      EXPECT_EQ(this->evaluate(Unary::exp, x), this->infinity) << x;
+      EXPECT_EQ(this->evaluate("exp", x), this->infinity) << x;
     for (const T x : {below, T(-1000), T(-1e30), std::numeric_limits<T>::lowest(), -this->infinity})
-      EXPECT_TRUE(same_bits(this->evaluate(Unary::exp, x), T(0))) << x;
+      EXPECT_TRUE(same_bits(this->evaluate("exp", x), T(0))) << x;
     for (const T x : {T(0), -T(0), std::numeric_limits<T>::denorm_min()})
-      EXPECT_EQ(this->evaluate(Unary::exp, x), 1);
+      EXPECT_EQ(this->evaluate("exp", x), 1);
   });
 }
 
 TYPED_TEST(VecMath, LogIsAccurate) {
   const auto positive = [](TypeParam x) { return x > 0; };
   const auto denormal = [](TypeParam x) { return x > 0 && !std::isnormal(x); };
-  this->expect_accurate(Unary::log, exact_log, this->all_sizes(count, positive), 0.9);
-  this->expect_accurate(Unary::log, exact_log, this->all_sizes(20 * count, denormal), 0.9);
-  this->expect_accurate(Unary::log, exact_log, this->evenly(count, 0.4, 2.5), 0.9);
-  this->expect_accurate(Unary::log, exact_log, this->evenly(count, 0.999, 1.001), 0.9);
+  this->expect_accurate("log", exact_log, this->all_sizes(count, positive), 0.9);
+  this->expect_accurate("log", exact_log, this->all_sizes(20 * count, denormal), 0.9);
+  this->expect_accurate("log", exact_log, this->evenly(count, 0.4, 2.5), 0.9);
+  this->expect_accurate("log", exact_log, this->evenly(count, 0.999, 1.001), 0.9);
   using T = TypeParam;
-  this->expect_accurate(Unary::log, exact_log,
+  this->expect_accurate("log", exact_log,
                         {std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max()}, 0.9);
 }
 
 TYPED_TEST(VecMath, LogAtTheEdgesFollowsIEEE) {
   using T = TypeParam;
   on_every_isa([&] {
-    EXPECT_TRUE(same_bits(this->evaluate(Unary::log, T(1)), T(0)));
-    EXPECT_EQ(this->evaluate(Unary::log, T(0)), -this->infinity);
-    EXPECT_EQ(this->evaluate(Unary::log, -T(0)), -this->infinity);
-    EXPECT_EQ(this->evaluate(Unary::log, this->infinity), this->infinity);
+    EXPECT_TRUE(same_bits(this->evaluate("log", T(1)), T(0)));
+    EXPECT_EQ(this->evaluate("log", T(0)), -this->infinity);
+    EXPECT_EQ(this->evaluate("log", -T(0)), -this->infinity);
+    EXPECT_EQ(this->evaluate("log", this->infinity), this->infinity);
     for (const T x : {-std::numeric_limits<T>::denorm_min(), T(-1), -this->infinity})
-      EXPECT_TRUE(std::isnan(this->evaluate(Unary::log, x))) << x;
+      EXPECT_TRUE(std::isnan(this->evaluate("log", x))) << x;
   });
 }
 
@@ -144,25 +142,25 @@ TYPED_TEST(VecMath, LogAtTheEdgesFollowsIEEE) {
 TYPED_TEST(VecMath, TanhIsAccurate) {
   using T = TypeParam;
   const auto normal = [](T x) { return std::isnormal(x); };
-  this->expect_accurate(Unary::tanh, exact_tanh, this->all_sizes(count, normal), 1.55);
-  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, -1, 1), 1.55);
-  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, 0.53, 0.6), 1.55);
-  this->expect_accurate(Unary::tanh, exact_tanh, this->evenly(count, -25, 25), 1.55);
+  this->expect_accurate("tanh", exact_tanh, this->all_sizes(count, normal), 1.55);
+  this->expect_accurate("tanh", exact_tanh, this->evenly(count, -1, 1), 1.55);
+  this->expect_accurate("tanh", exact_tanh, this->evenly(count, 0.53, 0.6), 1.55);
+  this->expect_accurate("tanh", exact_tanh, this->evenly(count, -25, 25), 1.55);
 }
 
 TYPED_TEST(VecMath, TanhIsOddAndEndsAtOne) {
   using T = TypeParam;
   on_every_isa([&] {
     for (const T x : {T(20), T(1e30), std::numeric_limits<T>::max(), this->infinity}) {
-      EXPECT_EQ(this->evaluate(Unary::tanh, x), 1) << x;
-      EXPECT_EQ(this->evaluate(Unary::tanh, -x), -1) << x;
+      EXPECT_EQ(this->evaluate("tanh", x), 1) << x;
+      EXPECT_EQ(this->evaluate("tanh", -x), -1) << x;
     }
     const T tiny = std::numeric_limits<T>::denorm_min();
     for (const T x : {T(0), -T(0), tiny, -tiny, std::numeric_limits<T>::min()})
-      EXPECT_TRUE(same_bits(this->evaluate(Unary::tanh, x), x)) << x;
+      EXPECT_TRUE(same_bits(this->evaluate("tanh", x), x)) << x;
     for (const T x : this->evenly(1001, 0, 12)) {
-      EXPECT_TRUE(same_bits(this->evaluate(Unary::tanh, -x), -this->evaluate(Unary::tanh, x)));
-      EXPECT_LE(this->evaluate(Unary::tanh, x), 1);
+      EXPECT_TRUE(same_bits(this->evaluate("tanh", -x), -this->evaluate("tanh", x)));
+      EXPECT_LE(this->evaluate("tanh", x), 1);
     }
   });
 }
@@ -171,7 +169,7 @@ TYPED_TEST(VecMath, SqrtIsCorrectlyRounded) {
   using T = TypeParam;
   const std::vector<T> x = this->all_sizes(count, [](T value) { return value >= 0; });
   on_every_isa([&] {
-    const std::vector<T> y = this->evaluate(Unary::sqrt, x);
+    const std::vector<T> y = this->evaluate("sqrt", x);
     for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], std::sqrt(x[i])) << x[i];
   });
 }
@@ -179,10 +177,10 @@ TYPED_TEST(VecMath, SqrtIsCorrectlyRounded) {
 TYPED_TEST(VecMath, NaNPassesThrough) {
   using T = TypeParam;
   on_every_isa([&] {
-    for (const Unary op : {Unary::exp, Unary::log, Unary::tanh, Unary::sqrt}) {
+    for (const char* op : {"exp", "log", "tanh", "sqrt"}) {
       const T nan = std::numeric_limits<T>::quiet_NaN();
-      EXPECT_TRUE(std::isnan(this->evaluate(op, nan))) << static_cast<int>(op);
-      EXPECT_TRUE(std::isnan(this->evaluate(op, -nan))) << static_cast<int>(op);
+      EXPECT_TRUE(std::isnan(this->evaluate(op, nan))) << op;
+      EXPECT_TRUE(std::isnan(this->evaluate(op, -nan))) << op;
     }
   });
 }

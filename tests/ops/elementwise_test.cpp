@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
         unary("tanh", op_of(tanh), std::tanh),
         unary(
             "relu", op_of(relu), [](double x) { return x > 0 ? x : 0; }, SlowDomain::nonzero),
-        unary("gelu", op_of(gelu), slow_gelu),
+        unary("gelu_tanh", op_of(gelu_tanh), slow_gelu),
         masked("masked_fill_whole", {3, 5}),
         masked("masked_fill_row", {5}),
         masked("masked_fill_column", {3, 1}),
@@ -175,18 +175,18 @@ TEST(Poles, AreWhereCalculusHasThem) {
   expect_points(sqrt, {{0, 0, infinity}, {0.25, 0.5, 1}, {infinity, infinity, 0}});
   expect_points(exp, {{-infinity, 0, 0}, {0, 1, 1}, {infinity, infinity, infinity}});
   expect_points(tanh, {{-infinity, -1, 0}, {0, 0, 1}, {infinity, 1, 0}});
-  expect_points(gelu, {{-1e4, 0, 0}, {0, 0, 0.5}, {1e4, 1e4, 1}, {infinity, infinity, 1}});
+  expect_points(gelu_tanh, {{-1e4, 0, 0}, {0, 0, 0.5}, {1e4, 1e4, 1}, {infinity, infinity, 1}});
   const Tensor one(Array::full({2}, 1)), zero(Array::zeros({2}));
   EXPECT_EQ((one / zero).value().to_vector(), (std::vector{infinity, infinity}));
   EXPECT_TRUE(std::isnan((zero / zero).value().at({1})));
 }
 
 TEST(NaN, GoesThroughEveryElementwiseOpAndBack) {
-  for (const auto op : {neg, exp, log, sqrt, tanh, relu, gelu}) {
+  for (const auto op : {neg, exp, log, sqrt, tanh, relu, gelu_tanh}) {
     const Tensor y = op(Tensor(Array::full({3}, nan)));
     for (const double value : y.value().to_vector()) EXPECT_TRUE(std::isnan(value));
   }
-  for (const auto op : {exp, log, sqrt, tanh, gelu}) {  // whose slope depends on x
+  for (const auto op : {exp, log, sqrt, tanh, gelu_tanh}) {  // whose slope depends on x
     const Tensor x = parameter(Array::full({3}, nan));
     op(x).backward(Array::full({3}, 1));
     for (const double slope : x.grad().to_vector()) EXPECT_TRUE(std::isnan(slope));

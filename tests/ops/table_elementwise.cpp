@@ -9,8 +9,8 @@ void elementwise_cases(OpTable& t) {
   t.unary("sqrt", sqrt, "a.sqrt()", Domain::positive);
   t.unary("tanh", tanh, "a.tanh()");
   t.unary("relu", relu, "a.relu()");
-  t.unary("gelu", gelu, "F.gelu(a, approximate='tanh')");
-  t.numbers_instead_of_nan("gelu", "the slope at infinity is its limit, 1 or 0");
+  t.unary("gelu_tanh", gelu_tanh, "F.gelu(a, approximate='tanh')");
+  t.numbers_instead_of_nan("gelu_tanh", "the slope at infinity is its limit, 1 or 0");
   t.unary("neg", neg, "-a");
 
   t.binary("add", add, "a + b");

@@ -68,13 +68,13 @@ class Dropout : public Module {
   Generator* generator_;
 };
 
-/// W2 gelu(W1 x): (..., width) -> (..., hidden) -> (..., width), then dropout (Vaswani et al. 2017,
-/// eq. 2, with GELU for ReLU as in GPT).
+/// W2 gelu_tanh(W1 x): (..., width) -> (..., hidden) -> (..., width), then dropout (Vaswani et al.
+/// 2017, eq. 2, with GELU for ReLU as in GPT).
 class FeedForward : public Module {
  public:
   FeedForward(int64_t width, int64_t hidden, Generator& generator, Bias bias = Bias::learned,
               double dropout = 0);
-  Tensor operator()(const Tensor& x) const { return dropout_(fc2(gelu(fc1(x)))); }
+  Tensor operator()(const Tensor& x) const { return dropout_(fc2(gelu_tanh(fc1(x)))); }
   void visit(Visitor& visitor) override;
   Linear fc1, fc2;
 

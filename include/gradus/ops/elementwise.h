@@ -13,13 +13,11 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
-Tensor neg(const Tensor& x);
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 /// A C++ number takes the dtype of the tensor it meets.
 inline Tensor operator+(const Tensor& a, double b) { return add(a, Tensor(b, a.dtype())); }
@@ -31,15 +29,21 @@ inline Tensor operator-(double a, const Tensor& b) { return sub(Tensor(a, b.dtyp
 inline Tensor operator*(double a, const Tensor& b) { return mul(Tensor(a, b.dtype()), b); }
 inline Tensor operator/(double a, const Tensor& b) { return div(Tensor(a, b.dtype()), b); }
 
-Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);
-Tensor sqrt(const Tensor& x);
-Tensor tanh(const Tensor& x);
+/// A function of each element, by its name in src/kernels/isa/elementwise.cpp, where its value and
+/// its slope stand. \throws Error if there is none of that name.
+Tensor elementwise(const char* op, const Tensor& x);
+
+inline Tensor neg(const Tensor& x) { return elementwise("neg", x); }
+inline Tensor operator-(const Tensor& x) { return neg(x); }
+inline Tensor exp(const Tensor& x) { return elementwise("exp", x); }
+inline Tensor log(const Tensor& x) { return elementwise("log", x); }
+inline Tensor sqrt(const Tensor& x) { return elementwise("sqrt", x); }
+inline Tensor tanh(const Tensor& x) { return elementwise("tanh", x); }
 /// max(x, 0); the gradient at exactly 0 is 0, as in PyTorch.
-Tensor relu(const Tensor& x);
+inline Tensor relu(const Tensor& x) { return elementwise("relu", x); }
 /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): the tanh form of Hendrycks and Gimpel,
-/// "Gaussian Error Linear Units" (2016), which GPT-2 uses.
-Tensor gelu(const Tensor& x);
+/// "Gaussian Error Linear Units" (2016), which GPT-2 uses; gelu(x, approximate="tanh") in PyTorch.
+inline Tensor gelu_tanh(const Tensor& x) { return elementwise("gelu_tanh", x); }
 
 /// `value` where the mask (bool, broadcasts to x's shape) is true, x elsewhere.
 Tensor masked_fill(const Tensor& x, const Array& mask, double value);

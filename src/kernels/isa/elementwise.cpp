@@ -1,6 +1,6 @@
 // Elementwise kernels: a function of each element, and its slope for the backward pass.
 //
-// An op is one line of the table at the end of this file; the loops it runs in are written once.
+// An op is one line of the tables at the end of this file; the loops it runs in are written once.
 #include "kernels/isa/loops.h"
 #include "kernels/isa/vec_math.h"
 #include "kernels/tables.h"
@@ -81,41 +81,50 @@ void masked_fill(T* y, const T* x, const bool* mask, T value, int64_t n) {
 
 // ---- the table ---------------------------------------------------------------------------------
 
-// Enters an op: its value f(x) and its slope f'(x), or its value f(x, y).
+// An op by its name, its value f(x) and its slope f'(x), or its value f(x, y).
 template <class T, class Value, class Slope>
-constexpr void add(Elementwise<T>& table, Unary op, Value, Slope) {
-  table.unary[static_cast<int>(op)] = unary<T, Value>;
-  table.unary_backward[static_cast<int>(op)] = unary_backward<T, Slope>;
+constexpr Unary<T> function(const char* name, Value, Slope) {
+  return {name, unary<T, Value>, unary_backward<T, Slope>};
 }
 template <class T, class Value>
-constexpr void add(Elementwise<T>& table, Binary op, Value) {
-  table.binary[static_cast<int>(op)] = binary<T, Value>;
+constexpr Binary<T> function(const char* name, Value) {
+  return {name, binary<T, Value>};
 }
 
-// Each op is one line: its name, its value, its slope.
+// Each op is one line.
 // clang-format off
+template <class T, class V = Vec<T>>
+constexpr Unary<T> unary_functions[] = {
+  function<T>("neg", [](V x) { return -x; }, [](V) { return broadcast(T(-1)); }),
+  function<T>("exp", [](V x) { return exp<T>(x); }, [](V x) { return exp<T>(x); }),
+  function<T>("log", [](V x) { return log<T>(x); }, [](V x) { return T(1) / x; }),
+  function<T>("sqrt", [](V x) { return sqrt<T>(x); }, [](V x) { return T(0.5) / sqrt<T>(x); }),
+  function<T>("tanh", [](V x) { return tanh<T>(x); }, [](V x) { const V y = tanh<T>(x); return T(1) - y * y; }),
+  function<T>("relu", [](V x) { return vmax(V{}, x); }, [](V x) { return select(x <= T(0), V{}, broadcast(T(1))); }),
+  function<T>("gelu_tanh", [](V x) { return gelu_tanh<T>(x); }, [](V x) { return gelu_tanh_slope<T>(x); }),
+};
+
+template <class T, class V = Vec<T>>
+constexpr Binary<T> binary_functions[] = {
+  function<T>("add", [](V x, V y) { return x + y; }),
+  function<T>("sub", [](V x, V y) { return x - y; }),
+  function<T>("mul", [](V x, V y) { return x * y; }),
+  function<T>("div", [](V x, V y) { return x / y; }),
+};
+// clang-format on
+
+template <class Entry, int count>
+constexpr Entries<Entry> entries(const Entry (&list)[count]) {
+  return {list, count};
+}
+
 template <class T>
 constexpr Elementwise<T> make_table() {
-  using V = Vec<T>;
-  Elementwise<T> t{};
-  add(t, Unary::neg, [](V x) { return -x; }, [](V) { return broadcast(T(-1)); });
-  add(t, Unary::exp, [](V x) { return exp<T>(x); }, [](V x) { return exp<T>(x); });
-  add(t, Unary::log, [](V x) { return log<T>(x); }, [](V x) { return T(1) / x; });
-  add(t, Unary::sqrt, [](V x) { return sqrt<T>(x); }, [](V x) { return T(0.5) / sqrt<T>(x); });
-  add(t, Unary::tanh, [](V x) { return tanh<T>(x); }, [](V x) { const V y = tanh<T>(x); return T(1) - y * y; });
-  add(t, Unary::relu, [](V x) { return vmax(V{}, x); }, [](V x) { return select(x <= T(0), V{}, broadcast(T(1))); });
-  add(t, Unary::gelu_tanh, [](V x) { return gelu_tanh<T>(x); }, [](V x) { return gelu_tanh_slope<T>(x); });
-
-  add(t, Binary::add, [](V x, V y) { return x + y; });
-  add(t, Binary::sub, [](V x, V y) { return x - y; });
-  add(t, Binary::mul, [](V x, V y) { return x * y; });
-  add(t, Binary::div, [](V x, V y) { return x / y; });
-
-  t.accumulate = accumulate<T>;
-  t.masked_fill = masked_fill<T>;
-  return t;
+  return {.unary = entries(unary_functions<T>),
+          .binary = entries(binary_functions<T>),
+          .accumulate = accumulate<T>,
+          .masked_fill = masked_fill<T>};
 }
-// clang-format on
 
 }  // namespace
 
