@@ -1,7 +1,6 @@
 #include "gradus/arithmetic.h"
 
 #include <algorithm>
-#include <array>
 
 #include "elementwise.h"
 #include "kernels/kernels.h"
@@ -109,112 +108,6 @@ Array masked_fill(const Array& a, const Array& mask, double value) {
     });
   });
   return out;
-}
-
-// ---- reductions
-// ---------------------------------------------------------------------------------------
-
-namespace {
-
-// Sums the middle axis of x, seen as (outer, n, inner) and contiguous, into y: (outer, inner).
-template <class T>
-void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
-  constexpr int64_t grain = 1 << 15;
-  const auto& kernel = kernels::rows<T>();
-  if (inner > 1) {
-    // Columns are added row by row; each thread has columns of its own.
-    std::fill_n(y, outer * inner, T{});
-    const int64_t columns = std::max<int64_t>(64, grain / std::max<int64_t>(n, 1));
-    for (int64_t o = 0; o < outer; ++o)
-      kernels::parallel_for(inner, columns, [&, o](int64_t begin, int64_t end) {
-        kernel.add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);
-      });
-  } else if (outer > 1) {
-    kernels::parallel_for(outer, std::max<int64_t>(1, grain / std::max<int64_t>(n, 1)),
-                          [&](int64_t begin, int64_t end) {
-                            for (int64_t o = begin; o < end; ++o) y[o] = kernel.sum(x + o * n, n);
-                          });
-  } else {
-    // One long row: a partial sum for each chunk, then their sum in order.
-    std::vector<T> partial(static_cast<size_t>(kernels::chunk_count(n, grain)));
-    kernels::parallel_for(n, grain, [&](int64_t begin, int64_t end) {
-      partial[static_cast<size_t>(begin / grain)] = kernel.sum(x + begin, end - begin);
-    });
-    *y = kernel.sum(partial.data(), static_cast<int64_t>(partial.size()));
-  }
-}
-
-// The sum over the adjacent axes first..last, which keep size 1.
-Array sum_axes(const Array& a, int first, int last) {
-  Shape shape = a.shape();
-  int64_t outer = 1, n = 1, inner = 1;
-  for (int axis = 0; axis < a.rank(); ++axis) {
-    (axis < first ? outer : axis <= last ? n : inner) *= a.size(axis);
-    if (axis >= first && axis <= last) shape[axis] = 1;
-  }
-  const Array x = a.contiguous();
-  Array y(shape, a.dtype());
-  if (y.numel() == 0) return y;
-  dispatch_float("sum", a.dtype(),
-                 [&]<class T> { sum_middle(y.mutable_data<T>(), x.data<T>(), outer, n, inner); });
-  return y;
-}
-
-Shape without_axes(const Shape& shape, const std::array<bool, max_rank>& dropped) {
-  Shape kept;
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    if (!dropped[static_cast<size_t>(axis)]) kept = kept.inserted(kept.rank(), shape[axis]);
-  return kept;
-}
-
-}  // namespace
-
-Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
-  std::array<bool, max_rank> summed{};
-  if (axes.empty()) summed.fill(true);
-  for (const int named : axes) {
-    const int axis = normalize_axis("sum", named, a.rank());
-    check(!std::exchange(summed[static_cast<size_t>(axis)], true), "sum: axis {} is named twice",
-          named);
-  }
-  check(is_floating(a.dtype()), "sum: needs float32 or float64, got {}", name(a.dtype()));
-  Array result = a;
-  for (int last = a.rank() - 1; last >= 0;
-       --last) {  // runs of neighbouring axes are summed together
-    if (!summed[static_cast<size_t>(last)]) continue;
-    int first = last;
-    while (first > 0 && summed[static_cast<size_t>(first) - 1]) --first;
-    result = sum_axes(result, first, last);
-    last = first;
-  }
-  return keepdim ? result : result.reshape(without_axes(result.shape(), summed));
-}
-
-Array sum_to(const Array& a, const Shape& shape) {
-  if (a.shape() == shape) return a;
-  check(broadcast("sum_to", a.shape(), shape) == a.shape(),
-        "sum_to: {} is not broadcast to {}, so no sum undoes it", shape, a.shape());
-  const int extra = a.rank() - shape.rank();
-  std::vector<int> axes;
-  for (int axis = 0; axis < a.rank(); ++axis)
-    if (axis < extra || (shape[axis - extra] == 1 && a.size(axis) != 1)) axes.push_back(axis);
-  return axes.empty() ? a.reshape(shape) : sum(a, axes, true).reshape(shape);
-}
-
-double sum_squares(const Array& a) {
-  constexpr int64_t grain = 1 << 15;
-  const Array x = a.contiguous();
-  std::vector<double> partial(static_cast<size_t>(kernels::chunk_count(x.numel(), grain)));
-  dispatch_float("sum_squares", a.dtype(), [&]<class T> {
-    const T* data = x.data<T>();
-    kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
-      partial[static_cast<size_t>(begin / grain)] =
-          kernels::rows<T>().sum_squares(data + begin, end - begin);
-    });
-  });
-  double total = 0;
-  for (const double value : partial) total += value;
-  return total;
 }
 
 // ---- matrix products
