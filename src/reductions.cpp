@@ -1,7 +1,6 @@
 // The reductions of arithmetic.h: sums over axes.
 #include <algorithm>
-#include <array>
-#include <utility>
+#include <vector>
 
 #include "gradus/arithmetic.h"
 #include "kernels/kernels.h"
@@ -9,6 +8,19 @@
 
 namespace gradus {
 namespace {
+
+// y += the sum of n rows of at most `most_columns` numbers. Of many rows each half is summed on its
+// own: a number then meets some log2(n) roundings instead of n (pairwise summation; Higham, "The
+// accuracy of floating point summation", 1993).
+constexpr int64_t few_rows = 64, most_columns = 128;
+template <class T>
+void add_rows(T* y, const T* x, int64_t n, int64_t columns, int64_t stride) {
+  if (n <= few_rows) return kernels::rows<T>().add_rows(y, x, n, columns, stride);
+  T second_half[most_columns] = {};
+  add_rows(y, x, n / 2, columns, stride);
+  add_rows(second_half, x + n / 2 * stride, n - n / 2, columns, stride);
+  kernels::elementwise<T>().accumulate(y, second_half, columns);
+}
 
 // Sums the middle axis of x, seen as (outer, n, inner) and contiguous, into y: (outer, inner).
 template <class T>
@@ -18,10 +30,11 @@ void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
   if (inner > 1) {
     // Columns are added row by row; each thread has columns of its own.
     std::fill_n(y, outer * inner, T{});
-    const int64_t columns = std::max<int64_t>(64, grain / std::max<int64_t>(n, 1));
+    const int64_t columns =
+        n > few_rows ? most_columns : std::max<int64_t>(64, grain / std::max<int64_t>(n, 1));
     for (int64_t o = 0; o < outer; ++o)
       kernels::parallel_for(inner, columns, [&, o](int64_t begin, int64_t end) {
-        kernel.add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);
+        add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);
       });
   } else if (outer > 1) {
     kernels::parallel_for(outer, std::max<int64_t>(1, grain / std::max<int64_t>(n, 1)),
@@ -54,34 +67,21 @@ Array sum_axes(const Array& a, int first, int last) {
   return y;
 }
 
-Shape without_axes(const Shape& shape, const std::array<bool, max_rank>& dropped) {
-  Shape kept;
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    if (!dropped[static_cast<size_t>(axis)]) kept = kept.inserted(kept.rank(), shape[axis]);
-  return kept;
-}
-
 }  // namespace
 
 Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
-  std::array<bool, max_rank> summed{};
-  if (axes.empty()) summed.fill(true);
-  for (const int named : axes) {
-    const int axis = normalize_axis("sum", named, a.rank());
-    check(!std::exchange(summed[static_cast<size_t>(axis)], true), "sum: axis {} is named twice",
-          named);
-  }
   check(is_floating(a.dtype()), "sum: needs float32 or float64, got {}", name(a.dtype()));
+  const std::vector<int> summed = normalize_axes("sum", axes, a.rank());
   Array result = a;
-  for (int last = a.rank() - 1; last >= 0;
-       --last) {  // runs of neighbouring axes are summed together
-    if (!summed[static_cast<size_t>(last)]) continue;
-    int first = last;
-    while (first > 0 && summed[static_cast<size_t>(first) - 1]) --first;
-    result = sum_axes(result, first, last);
-    last = first;
+  for (size_t last = summed.size(); last-- > 0;) {  // neighbouring axes are summed together
+    const size_t end = last;
+    while (last > 0 && summed[last - 1] == summed[last] - 1) --last;
+    result = sum_axes(result, summed[last], summed[end]);
   }
-  return keepdim ? result : result.reshape(without_axes(result.shape(), summed));
+  if (keepdim) return result;
+  Shape shape = result.shape();
+  for (size_t i = summed.size(); i-- > 0;) shape = shape.erased(summed[i]);
+  return result.reshape(shape);
 }
 
 Array sum_to(const Array& a, const Shape& shape) {

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <utility>
+
 namespace gradus {
 
 Shape Shape::filled(int rank, int64_t size) {
@@ -51,6 +53,19 @@ Strides contiguous_strides(const Shape& shape) {
 int normalize_axis(std::string_view op, int axis, int rank) {
   check(axis >= -rank && axis < rank, "{}: axis {} of a tensor of rank {}", op, axis, rank);
   return axis < 0 ? axis + rank : axis;
+}
+
+std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank) {
+  std::array<bool, max_rank> named{};
+  if (axes.empty()) named.fill(true);
+  for (const int axis : axes) {
+    bool& seen = named[static_cast<size_t>(normalize_axis(op, axis, rank))];
+    check(!std::exchange(seen, true), "{}: axis {} is named twice", op, axis);
+  }
+  std::vector<int> result;
+  for (int axis = 0; axis < rank; ++axis)
+    if (named[static_cast<size_t>(axis)]) result.push_back(axis);
+  return result;
 }
 
 Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gradus/error.h"
 
@@ -67,6 +68,10 @@ Strides contiguous_strides(const Shape& shape);
 
 /// `axis` as a number from 0 to rank - 1. \throws Error "softmax: axis 3 of a tensor of rank 2".
 int normalize_axis(std::string_view op, int axis, int rank);
+
+/// Several axes, in ascending order; all of them if the list is empty. \throws Error for an axis
+/// that does not exist, and "sum: axis -1 is named twice".
+std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank);
 
 /// The shape that two shapes broadcast to: aligned at their last axes, sizes equal or one of them 1
 /// (NumPy's rule). \throws Error "add: shapes [2, 3] and [4] do not broadcast".
