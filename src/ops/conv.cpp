@@ -1,0 +1,196 @@
+#include "gradus/ops/conv.h"
+
+#include "gradus/arithmetic.h"
+#include "kernels/kernels.h"
+#include "ops/windows.h"
+
+namespace gradus {
+namespace {
+
+// Convolution becomes a matrix product once every window of an image is written out as a column:
+//
+//     image (Cin = 1)     windows of 2 x 2       columns (Cin KH KW, OH OW)
+//
+//        0 1 2            0 1   1 2              0 1 3 4     what tap (0, 0) of each window sees
+//        3 4 5            3 4   4 5              1 2 4 5     tap (0, 1)
+//        6 7 8                                   3 4 6 7     tap (1, 0)
+//                         3 4   4 5              4 5 7 8     tap (1, 1)
+//                         6 7   7 8
+//
+// y = W columns, with W as (Cout, Cin KH KW), is then the image (Cout, OH OW). The columns repeat
+// each input KH KW times: so they are made for one image at a time, and made again on the way back
+// instead of being kept.
+template <class T>
+void image_to_columns(T* columns, const T* image, int64_t channels, const Windows& w) {
+  std::fill_n(columns, channels * w.taps() * w.outputs(), T{});
+  const int64_t stride = w.width.stride;
+  for (int64_t c = 0; c < channels; ++c, image += w.inputs(), columns += w.taps() * w.outputs())
+    for_each_run(w, [=](int64_t tap, int64_t window, int64_t input, int64_t n) {
+      T* to = columns + tap * w.outputs() + window;
+      for (int64_t i = 0; i < n; ++i) to[i] = image[input + i * stride];
+    });
+}
+
+// The way back: an input that stands in several columns receives the sum of their gradients.
+template <class T>
+void add_columns_to_image(T* image, const T* columns, int64_t channels, const Windows& w) {
+  const int64_t stride = w.width.stride;
+  for (int64_t c = 0; c < channels; ++c, image += w.inputs(), columns += w.taps() * w.outputs())
+    for_each_run(w, [=](int64_t tap, int64_t window, int64_t input, int64_t n) {
+      const T* from = columns + tap * w.outputs() + window;
+      for (int64_t i = 0; i < n; ++i) image[input + i * stride] += from[i];
+    });
+}
+
+template <class T>
+struct Matrix {
+  const T* data;
+  int64_t rows, cols, row_stride, col_stride;
+
+  Matrix(const T* first, int64_t r, int64_t c) : Matrix{first, r, c, c, 1} {}
+  Matrix transposed() const { return {data, cols, rows, col_stride, row_stride}; }
+
+ private:
+  Matrix(const T* first, int64_t r, int64_t c, int64_t r_stride, int64_t c_stride)
+      : data(first), rows(r), cols(c), row_stride(r_stride), col_stride(c_stride) {}
+};
+
+// C = A B, or C += A B.
+template <class T>
+void multiply(T* c, const Matrix<T>& a, const Matrix<T>& b, bool accumulate) {
+  kernels::gemm<T>({.m = a.rows,
+                    .n = b.cols,
+                    .k = a.cols,
+                    .a = a.data,
+                    .a_row = a.row_stride,
+                    .a_col = a.col_stride,
+                    .b = b.data,
+                    .b_row = b.row_stride,
+                    .b_col = b.col_stride,
+                    .c = c,
+                    .c_row = b.cols,
+                    .accumulate = accumulate});
+}
+
+// The sizes of one convolution. A chunk of images is one thread's work: some 20 us at least; and at
+// most 16 chunks, because each sums a gradient of the weight of its own.
+struct Sizes {
+  int64_t images, in_channels, out_channels;
+  Windows windows;
+
+  int64_t column() const { return in_channels * windows.taps(); }
+  int64_t image() const { return in_channels * windows.inputs(); }
+  int64_t result() const { return out_channels * windows.outputs(); }
+  int64_t grain() const {
+    const int64_t flops = std::max<int64_t>(1, 2 * result() * column());
+    return std::max(kernels::chunk_count(images, 16), kernels::chunk_count(1 << 20, flops));
+  }
+};
+
+// y += W columns(x), image by image.
+template <class T>
+void forward(T* y, const T* x, const T* weight, const Sizes& s) {
+  const Matrix<T> W(weight, s.out_channels, s.column());
+  kernels::parallel_for(s.images, s.grain(), [&](int64_t begin, int64_t end) {
+    Array memory({s.column(), s.windows.outputs()}, dtype_of<T>);
+    T* columns = memory.mutable_data<T>();
+    for (int64_t i = begin; i < end; ++i) {
+      image_to_columns(columns, x + i * s.image(), s.in_channels, s.windows);
+      multiply(y + i * s.result(), W, {columns, s.column(), s.windows.outputs()}, true);
+    }
+  });
+}
+
+// dx += image(WT dy), image by image. dW += dy columns(x)T, summed over the images of each chunk;
+// the chunks' sums stand one after the other. Either may be null.
+template <class T>
+void backward(T* dx, T* dweights, const T* dy, const T* x, const T* weight, const Sizes& s) {
+  const Matrix<T> W(weight, s.out_channels, s.column());
+  kernels::parallel_for(s.images, s.grain(), [&](int64_t begin, int64_t end) {
+    T* dW = dweights == nullptr ? nullptr : dweights + begin / s.grain() * W.rows * W.cols;
+    Array memory({s.column(), s.windows.outputs()}, dtype_of<T>);
+    T* columns = memory.mutable_data<T>();
+    for (int64_t i = begin; i < end; ++i) {
+      const Matrix<T> dY(dy + i * s.result(), s.out_channels, s.windows.outputs());
+      if (dW != nullptr) {
+        image_to_columns(columns, x + i * s.image(), s.in_channels, s.windows);
+        multiply(dW, dY, Matrix<T>(columns, s.column(), dY.cols).transposed(), true);
+      }
+      if (dx != nullptr) {
+        multiply(columns, W.transposed(), dY, false);
+        add_columns_to_image(dx + i * s.image(), columns, s.in_channels, s.windows);
+      }
+    }
+  });
+}
+
+Sizes sizes_of(std::string_view op, int rank, const Tensor& x, const Tensor& weight,
+               const Tensor& bias, const ConvOptions& options) {
+  check(x.rank() == rank && weight.rank() == rank && x.size(1) == weight.size(1),
+        "{}: x {} with a weight of shape {}", op, x.shape(), weight.shape());
+  check(weight.dtype() == x.dtype(), "{}: x is {}, but the weight {}", op, name(x.dtype()),
+        name(weight.dtype()));
+  check(bias.is_empty_handle() || bias.shape() == Shape{weight.size(0)},
+        "{}: a weight of shape {} with a bias of shape {}", op, weight.shape(), bias.shape());
+  check(bias.is_empty_handle() || bias.dtype() == x.dtype(), "{}: x is {}, but the bias {}", op,
+        name(x.dtype()), name(bias.dtype()));
+  const Shape kernel = weight.shape().erased(0).erased(0);
+  return {x.size(0), x.size(1), weight.size(0),
+          windows_over(op, x.shape(), kernel, options.stride, options.padding)};
+}
+
+// With the windows of image n as columns, Y_n = W columns(x_n) + b, and so, as in every product of
+// matrices,
+//   dW = sum over n of dY_n columns(x_n)T,   dx_n = image(WT dY_n),   db = sum of dY over n, OH,
+//   OW.
+Tensor convolve(const char* op, int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                const ConvOptions& options) {
+  const Sizes size = sizes_of(op, rank, x, weight, bias, options);
+  Shape shape = x.shape();
+  shape[1] = size.out_channels;
+  shape[-1] = size.windows.width.windows();
+  if (rank == 4) shape[-2] = size.windows.height.windows();
+
+  Array y = Array::zeros(shape, x.dtype());
+  if (!bias.is_empty_handle()) {
+    Shape channels = Shape::filled(rank, 1);
+    channels[1] = size.out_channels;
+    y.copy_from(bias.value().reshape(channels).expand(shape));
+  }
+  const Array images = x.value().contiguous(), weights = weight.value().contiguous();
+  dispatch_float(op, x.dtype(), [&]<class T> {
+    forward(y.mutable_data<T>(), images.data<T>(), weights.data<T>(), size);
+  });
+  return record(
+      op, y, {x, weight, bias},
+      [op, size, x = saved(images), weight = saved(weights)](const Array& dy_any, Inputs in) {
+        const Array dy = dy_any.contiguous();
+        const int64_t chunks = kernels::chunk_count(size.images, size.grain());
+        Array dx, dweights;
+        if (in.wants(0)) dx = Array::zeros(x->shape(), x->dtype());
+        if (in.wants(1)) dweights = Array::zeros(weight->shape().inserted(0, chunks), x->dtype());
+        dispatch_float(op, x->dtype(), [&]<class T> {
+          backward(in.wants(0) ? dx.mutable_data<T>() : nullptr,
+                   in.wants(1) ? dweights.mutable_data<T>() : nullptr, dy.data<T>(), x->data<T>(),
+                   weight->data<T>(), size);
+        });
+        if (in.wants(0)) in.add(0, dx);
+        if (in.wants(1)) in.add(1, sum(dweights, {0}));
+        if (in.wants(2))
+          in.add(2, sum(dy, dy.rank() == 4 ? std::vector{0, 2, 3} : std::vector{0, 2}));
+      });
+}
+
+}  // namespace
+
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options) {
+  return convolve("conv1d", 3, x, weight, bias, options);
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              const ConvOptions& options) {
+  return convolve("conv2d", 4, x, weight, bias, options);
+}
+
+}  // namespace gradus
