@@ -12,6 +12,7 @@
 #include "gradus/ops/loss.h"
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/norm.h"
+#include "gradus/ops/pool.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 #include "gradus/ops/softmax.h"
