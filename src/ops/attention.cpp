@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "gradus/arithmetic.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
 
@@ -48,9 +49,10 @@ Stack<T> writing(Array& a) {
   return {a.mutable_data<T>(), a};
 }
 
-// C = A B for one matrix each, on this thread.
+// C = A B for one matrix each, or C += A B, on this thread.
 template <class T>
-void multiply(Matrix<T> c, int64_t m, int64_t n, int64_t k, Matrix<const T> a, Matrix<const T> b) {
+void multiply(Matrix<T> c, int64_t m, int64_t n, int64_t k, Matrix<const T> a, Matrix<const T> b,
+              bool accumulate = false) {
   kernels::gemm_serial(GemmArgs<T>{.m = m,
                                    .n = n,
                                    .k = k,
@@ -61,12 +63,26 @@ void multiply(Matrix<T> c, int64_t m, int64_t n, int64_t k, Matrix<const T> a, M
                                    .b_row = b.row,
                                    .b_col = b.col,
                                    .c = c.data,
-                                   .c_row = c.row});
+                                   .c_row = c.row,
+                                   .accumulate = accumulate});
 }
 
-// The sizes of a problem: `heads` independent ones, batch and heads folded together.
+// S = scale S + B
+template <class T>
+void scale_and_add(Matrix<T> s, int64_t rows, int64_t cols, T scale, Matrix<const T> b) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < cols; ++j) {
+      T& score = s.data[i * s.row + j * s.col];
+      score = scale * score + b.data[i * b.row + j * b.col];
+    }
+}
+
+constexpr const char* op = "scaled_dot_product_attention";
+
+// The sizes of a problem: `heads` independent ones, batch and heads folded together. Of them, each
+// `group` neighbours share the keys and values number h / group.
 struct Problem {
-  int64_t heads, tq, tk, d, dv;
+  int64_t heads, group, tq, tk, d, dv;
   double scale;
   bool causal;
   // Query i sees key j only if j <= i + offset.
@@ -79,14 +95,20 @@ struct Problem {
 
 Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,
                 const AttentionOptions& options) {
-  constexpr const char* op = "scaled_dot_product_attention";
-  const auto leading = [](const Tensor& x) {
-    return x.shape().erased(x.rank() - 1).erased(x.rank() - 2);
+  // All axes but the last two, and but the heads, which k and v may have fewer of.
+  const auto batch = [](const Tensor& x) {
+    const Shape leading = x.shape().erased(x.rank() - 1).erased(x.rank() - 2);
+    return leading.rank() == 0 ? leading : leading.erased(leading.rank() - 1);
   };
-  check(q.rank() >= 2 && q.rank() == k.rank() && q.rank() == v.rank() && leading(q) == leading(k) &&
-            leading(q) == leading(v),
+  const auto heads = [](const Tensor& x) { return x.rank() == 2 ? 1 : x.size(-3); };
+  check(q.rank() >= 2 && q.rank() == k.rank() && q.rank() == v.rank() && batch(q) == batch(k) &&
+            batch(q) == batch(v) && heads(k) == heads(v),
         "{}: q, k and v must agree in all but their last two axes: {}, {}, {}", op, q.shape(),
         k.shape(), v.shape());
+  const int64_t h = heads(q), shared = heads(k);
+  check(h == shared || (h > 0 && shared > 0 && h % shared == 0),
+        "{}: {} heads of keys and values do not divide {} heads of queries: {}, {}, {}", op, shared,
+        h, q.shape(), k.shape(), v.shape());
   check(q.size(-1) == k.size(-1), "{}: q and k differ in their last axis: {} and {}", op, q.shape(),
         k.shape());
   check(k.size(-2) == v.size(-2), "{}: k and v differ in length: {} and {}", op, k.shape(),
@@ -94,13 +116,23 @@ Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,
   check(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "{}: dtypes differ: {}, {}, {}", op,
         name(q.dtype()), name(k.dtype()), name(v.dtype()));
   return {
-      .heads = leading(q).numel(),
+      .heads = batch(q).numel() * h,
+      .group = h == shared ? 1 : h / shared,
       .tq = q.size(-2),
       .tk = k.size(-2),
       .d = q.size(-1),
       .dv = v.size(-1),
       .scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1))),
       .causal = options.causal};
+}
+
+// A mask or a bias, repeated to the scores' shape.
+Array for_scores(const char* what, const Array& a, DType dtype, const Shape& scores) {
+  check(a.dtype() == dtype, "{}: the {} must be {}, got {}", op, what, name(dtype),
+        name(a.dtype()));
+  check(broadcast(op, a.shape(), scores) == scores,
+        "{}: the {} {} does not broadcast to the scores {}", op, what, a.shape(), scores);
+  return a.expand(scores);
 }
 
 // New memory for a result shaped like x but with `cols` columns, which are adjacent. Where the
@@ -114,76 +146,100 @@ Array like_with_columns(const Array& x, int64_t cols) {
 
 }  // namespace
 
-// For one head, with S = scale Q K^T, P = softmax(S) (rows) and O = P V:
-//   dV = P^T dO,  dP = dO V^T,  dS = P (dP - rowsum(P dP)) [softmax],  dQ = scale dS K,  dK = scale
-//   dS^T Q
-// P is kept for the backward pass: Tq x Tk numbers a head.
+// For one head, with S = scale Q K^T + B, P = softmax(S) (rows) and O = P V:
+//   dV = P^T dO,  dP = dO V^T,  dS = P (dP - rowsum(P dP)) [softmax],  dB = dS,
+//   dQ = scale dS K,  dK = scale dS^T Q
+// Keys and values that several heads share get the sum of the heads' dK and dV. P is kept for the
+// backward pass: Tq x Tk numbers a head.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
   const Problem size = problem(q, k, v, options);
   Shape score_shape = q.shape();
   score_shape[-1] = size.tk;
-  Array mask;  // expanded to the scores' shape, its columns adjacent
-  if (!options.mask.is_empty_handle()) {
-    check(options.mask.dtype() == DType::boolean,
-          "scaled_dot_product_attention: the mask must be bool, got {}",
-          name(options.mask.dtype()));
-    check(
-        broadcast("scaled_dot_product_attention", options.mask.shape(), score_shape) == score_shape,
-        "scaled_dot_product_attention: the mask {} does not broadcast to the scores {}",
-        options.mask.shape(), score_shape);
-    mask = options.mask.contiguous().expand(score_shape);
+  const bool masked = !options.mask.is_empty_handle(), biased = !options.bias.is_empty_handle();
+  Array mask, bias;
+  if (masked) {  // the kernel wants its columns adjacent
+    mask = for_scores("mask", options.mask.contiguous(), DType::boolean, score_shape);
     if (mask.strides()[-1] != 1) mask = mask.contiguous();  // it was one column for all keys
   }
+  if (biased) bias = for_scores("bias", options.bias.value(), q.dtype(), score_shape);
+  // The factor that the softmax kernels apply: with a bias, the scores are scaled before.
+  const double factor = biased ? 1 : size.scale;
   Array probabilities(score_shape, q.dtype());
   Array out = like_with_columns(q.value(), size.dv);
 
-  dispatch_float("scaled_dot_product_attention", q.dtype(), [&]<class T> {
+  dispatch_float(op, q.dtype(), [&]<class T> {
     const auto Q = reading<T>(q.value()), K = reading<T>(k.value()), V = reading<T>(v.value());
     const auto O = writing<T>(out), P = writing<T>(probabilities);
-    const bool masked = !mask.is_empty_handle();
     const Stack<const bool> M(masked ? mask.data<bool>() : nullptr, masked ? mask : probabilities);
+    const auto B = reading<T>(biased ? bias : probabilities);
     kernels::parallel_for(size.heads, size.grain(), [&](int64_t begin, int64_t end) {
       for (int64_t h = begin; h < end; ++h) {
+        const int64_t shared = h / size.group;
         const Matrix<T> p = P[h];
-        multiply<T>(p, size.tq, size.tk, size.d, Q[h], K[h].transposed());
-        kernels::rows<T>().attention_softmax(p.data, size.tq, size.tk, static_cast<T>(size.scale),
+        multiply<T>(p, size.tq, size.tk, size.d, Q[h], K[shared].transposed());
+        if (biased) scale_and_add(p, size.tq, size.tk, static_cast<T>(size.scale), B[h]);
+        kernels::rows<T>().attention_softmax(p.data, size.tq, size.tk, static_cast<T>(factor),
                                              size.causal_offset(), masked ? M[h].data : nullptr,
                                              masked ? M[h].row : 0);
-        multiply<T>(O[h], size.tq, size.dv, size.tk, {p.data, p.row, p.col}, V[h]);
+        multiply<T>(O[h], size.tq, size.dv, size.tk, {p.data, p.row, p.col}, V[shared]);
       }
     });
   });
 
-  return record("scaled_dot_product_attention", out, {q, k, v},
-                [q = saved(q), k = saved(k), v = saved(v), probabilities = saved(probabilities),
-                 size](const Array& dout, Inputs in) {
-                  Array dq = like_with_columns(*q, size.d), dk = like_with_columns(*k, size.d),
-                        dv = like_with_columns(*v, size.dv);
-                  dispatch_float("scaled_dot_product_attention", dout.dtype(), [&]<class T> {
-                    const auto Q = reading<T>(*q), K = reading<T>(*k), V = reading<T>(*v),
-                               P = reading<T>(*probabilities), dO = reading<T>(dout);
-                    const auto dQ = writing<T>(dq), dK = writing<T>(dk), dV = writing<T>(dv);
-                    kernels::parallel_for(
-                        size.heads, size.grain(), [&](int64_t begin, int64_t end) {
-                          thread_local std::vector<T> scratch;  // dP, then dS, of one head
-                          scratch.resize(static_cast<size_t>(size.tq * size.tk));
-                          const Matrix<T> ds{scratch.data(), size.tk, 1};
-                          const Matrix<const T> dS{ds.data, ds.row, ds.col};
-                          for (int64_t h = begin; h < end; ++h) {
-                            multiply<T>(dV[h], size.tk, size.dv, size.tq, P[h].transposed(), dO[h]);
-                            multiply<T>(ds, size.tq, size.tk, size.dv, dO[h], V[h].transposed());
-                            kernels::rows<T>().attention_softmax_backward(
-                                ds.data, P[h].data, size.tq, size.tk, static_cast<T>(size.scale));
-                            multiply<T>(dQ[h], size.tq, size.d, size.tk, dS, K[h]);
-                            multiply<T>(dK[h], size.tk, size.d, size.tq, dS.transposed(), Q[h]);
-                          }
-                        });
-                  });
-                  in.add(0, dq);
-                  in.add(1, dk);
-                  in.add(2, dv);
-                });
+  return record(
+      op, out, {q, k, v, options.bias},
+      [q = saved(q), k = saved(k), v = saved(v), probabilities = saved(probabilities), size,
+       factor](const Array& dout, Inputs in) {
+        Array dq = like_with_columns(*q, size.d), dk = like_with_columns(*k, size.d),
+              dv = like_with_columns(*v, size.dv);
+        const bool keep = in.wants(3);  // dS of every head, for the bias
+        Array dscores(keep ? probabilities->shape() : Shape{0, 0}, dout.dtype());
+        dispatch_float(op, dout.dtype(), [&]<class T> {
+          const auto Q = reading<T>(*q), K = reading<T>(*k), V = reading<T>(*v),
+                     P = reading<T>(*probabilities), dO = reading<T>(dout);
+          const auto dQ = writing<T>(dq), dK = writing<T>(dk), dV = writing<T>(dv),
+                     kept = writing<T>(dscores);
+          // One shared head of keys and values after another: no two threads write to one dK, dV.
+          const auto each_shared = [&](int64_t begin, int64_t end) {
+            thread_local std::vector<T> scratch;  // dP, then dS, of one head
+            scratch.resize(static_cast<size_t>(size.tq * size.tk));
+            for (int64_t h = begin * size.group; h < end * size.group; ++h) {
+              const int64_t shared = h / size.group;
+              const bool more = h % size.group > 0;  // than the first of its group
+              const Matrix<T> ds = keep ? kept[h] : Matrix<T>{scratch.data(), size.tk, 1};
+              const Matrix<const T> dS{ds.data, ds.row, ds.col};
+              multiply<T>(dV[shared], size.tk, size.dv, size.tq, P[h].transposed(), dO[h], more);
+              multiply<T>(ds, size.tq, size.tk, size.dv, dO[h], V[shared].transposed());
+              kernels::rows<T>().attention_softmax_backward(ds.data, P[h].data, size.tq, size.tk,
+                                                            static_cast<T>(factor));
+              multiply<T>(dQ[h], size.tq, size.d, size.tk, dS, K[shared]);
+              multiply<T>(dK[shared], size.tk, size.d, size.tq, dS.transposed(), Q[h], more);
+            }
+          };
+          kernels::parallel_for(size.heads / size.group, (size.grain() - 1) / size.group + 1,
+                                each_shared);
+        });
+        if (factor != size.scale) {  // the kernel left dS unscaled
+          scale_in_place(dq, size.scale);
+          scale_in_place(dk, size.scale);
+        }
+        in.add(0, dq);
+        in.add(1, dk);
+        in.add(2, dv);
+        if (keep) in.add(3, dscores);
+      });
+}
+
+Array key_padding_mask(const std::vector<int64_t>& lengths, int64_t padded) {
+  check(padded >= 0, "key_padding_mask: rows of {} keys", padded);
+  std::vector<bool> visible;
+  for (const int64_t length : lengths) {
+    check(length >= 0 && length <= padded,
+          "key_padding_mask: a sequence of length {} in rows of {} keys", length, padded);
+    for (int64_t j = 0; j < padded; ++j) visible.push_back(j < length);
+  }
+  return Array::of_bools(visible, {static_cast<int64_t>(lengths.size()), 1, 1, padded});
 }
 
 }  // namespace gradus

@@ -1,38 +1,21 @@
 // scaled_dot_product_attention: the table of cases, and what no table can say.
 #include "gradus/ops/attention.h"
 
-#include "ops/op_case.h"
+#include "gradus/arithmetic.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
 
-// Scores of one row after the other, with the softmax written out.
-double slow_attention(const Arrays& in, const AttentionOptions& options, const Shape& index) {
-  const Array &q = in[0], &k = in[1], &v = in[2];
-  const int64_t i = index[-2];
-  const double scale =
-      options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1)));
-  double total = 0, weighted = 0;
-  for (int64_t j = 0; j < k.size(-2); ++j) {
-    const bool hidden =
-        !options.mask.is_empty_handle() && at_broadcast(options.mask, with(index, -1, j)) == 0;
-    if (hidden || (options.causal && j > i)) continue;
-    double score = 0;
-    for (int64_t c = 0; c < q.size(-1); ++c)
-      score += q.at(with(index, -1, c)) * k.at(with(with(index, -2, j), -1, c));
-    total += std::exp(scale * score);
-    weighted += std::exp(scale * score) * v.at(with(index, -2, j));
-  }
-  return total == 0 ? 0 : weighted / total;
-}
-
-// The same made of other ops.
+// The same made of other ops; a fourth input is the bias.
 Tensor composed_attention(const Tensors& in, const AttentionOptions& options) {
   const Tensor &q = in[0], &k = in[1], &v = in[2];
   const int64_t tq = q.size(-2), tk = k.size(-2);
   const double scale =
       options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1)));
   Tensor scores = matmul(q, transpose(k)) * scale;
+  if (in.size() > 3) scores = scores + in[3];
   std::vector<bool> future;
   for (int64_t i = 0; i < tq; ++i)
     for (int64_t j = 0; j < tk; ++j) future.push_back(j > i);
@@ -55,79 +38,74 @@ Array mask_of(const Shape& shape) {
   return Array::of_bools(bits, shape);
 }
 
-using ShapeLists = std::vector<std::vector<Shape>>;
-
-SlowFamily attention(const std::string& name, const AttentionOptions& options,
-                     const ShapeLists& shapes) {
-  return {.name = name,
-          .op =
-              [=](const Tensors& in) {
-                return scaled_dot_product_attention(in[0], in[1], in[2], options);
-              },
-          .element = [=](const Arrays& in,
-                         const Shape& index) { return slow_attention(in, options, index); },
-          .shapes = shapes};
-}
-
-const ShapeLists any_lengths = {{{3, 5}, {3, 5}, {3, 5}},
-                                {{2, 5, 3}, {2, 7, 3}, {2, 7, 11}},
-                                {{2, 3, 7, 5}, {2, 3, 5, 5}, {2, 3, 5, 1}},
-                                {{1, 3, 1, 5}, {1, 3, 7, 5}, {1, 3, 7, 5}},
-                                {{2, 19, 3}, {2, 37, 3}, {2, 37, 5}}};
-const ShapeLists batch_2_heads_3 = {{{2, 3, 5, 7}, {2, 3, 11, 7}, {2, 3, 11, 13}}};
-
-struct Choice {
-  std::string name;
-  AttentionOptions options;
-  ShapeLists shapes;
-};
-const std::vector<Choice> choices = {
-    {"attention", {}, any_lengths},
-    {"attention_scale", {.causal = false, .mask = {}, .scale = 0.7}, batch_2_heads_3},
-    {"attention_causal", {.causal = true, .mask = {}}, any_lengths},
-    {"attention_mask_tt", {.causal = false, .mask = mask_of({5, 11})}, batch_2_heads_3},
-    {"attention_mask_11tt", {.causal = false, .mask = mask_of({1, 1, 5, 11})}, batch_2_heads_3},
-    {"attention_mask_b11t", {.causal = false, .mask = mask_of({2, 1, 1, 11})}, batch_2_heads_3},
-    {"attention_mask_bhtt", {.causal = false, .mask = mask_of({2, 3, 5, 11})}, batch_2_heads_3},
-    {"attention_mask_t1", {.causal = false, .mask = mask_of({5, 1})}, batch_2_heads_3},
-    {"attention_mask_strided",
-     {.causal = false, .mask = mask_of({1, 11, 5}).transpose()},
-     batch_2_heads_3},
-    {"attention_causal_mask", {.causal = true, .mask = mask_of({2, 1, 5, 11})}, batch_2_heads_3},
-};
-
-std::vector<SlowFamily> families() {
-  std::vector<SlowFamily> result;
-  for (const Choice& choice : choices)
-    result.push_back(attention(choice.name, choice.options, choice.shapes));
-  // Self-attention: one tensor in all three places.
-  result.push_back(
-      {.name = "attention_itself",
-       .op =
-           [](const Tensors& in) {
-             return scaled_dot_product_attention(in[0], in[0], in[0], {.causal = true, .mask = {}});
-           },
-       .element =
-           [](const Arrays& in, const Shape& index) {
-             return slow_attention({in[0], in[0], in[0]}, {.causal = true, .mask = {}}, index);
-           },
-       .shapes = {{{5, 3}}, {{2, 3, 5, 7}}}});
-  return result;
-}
-
-INSTANTIATE_TEST_SUITE_P(Attention, SlowOpTest, testing::ValuesIn(cases(families())), case_name);
-
+// Several paths of the composition meet in the table's tests with PyTorch; here, all at once.
 TEST(Attention, IsSoftmaxOfMaskedScoresTimesValues) {
-  for (const Choice& choice : choices)
-    for (const SlowCase& c : cases({attention(choice.name, choice.options, choice.shapes)})) {
-      SCOPED_TRACE(c.name);
-      const Function composed = [&](const Tensors& in) {
-        return composed_attention(in, choice.options);
-      };
-      on_every_isa([&] {
-        expect_same_outcome(run(c.op, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);
-      });
-    }
+  AttentionOptions options{.causal = true, .mask = mask_of({2, 1, 5, 11}), .scale = 0.7};
+  const Arrays inputs = {random_array({2, 3, 5, 7}, 1), random_array({2, 3, 11, 7}, 2),
+                         random_array({2, 3, 11, 13}, 3), random_array({3, 1, 11}, 4)};
+  on_every_isa([&] {
+    const Function fused = [&](const Tensors& in) {
+      options.bias = in[3];
+      return scaled_dot_product_attention(in[0], in[1], in[2], options);
+    };
+    const Function composed = [&](const Tensors& in) { return composed_attention(in, options); };
+    expect_same_outcome(run(fused, inputs), run(composed, inputs), 1e-14);
+  });
+}
+
+// Heads that share keys and values are heads with copies of them, to the bit, but for the sum of
+// the copies' gradients.
+TEST(Attention, GroupedHeadsAreHeadsWithCopiedKeysAndValues) {
+  const auto copied = [](const Tensor& x) {  // (2, 2, 7, 3) -> (2, 2, 3, 7, 3) -> (2, 6, 7, 3)
+    return reshape(expand(reshape(x, {2, 2, 1, 7, 3}), {2, 2, 3, 7, 3}), {2, 6, 7, 3});
+  };
+  const Arrays inputs = {random_array({2, 6, 5, 3}, 1), random_array({2, 2, 7, 3}, 2),
+                         random_array({2, 2, 7, 3}, 3)};
+  on_every_isa([&] {
+    const Outcome grouped =
+        run([](const Tensors& in) { return scaled_dot_product_attention(in[0], in[1], in[2]); },
+            inputs);
+    const Outcome repeated = run(
+        [&](const Tensors& in) {
+          return scaled_dot_product_attention(in[0], copied(in[1]), copied(in[2]));
+        },
+        inputs);
+    EXPECT_TRUE(same_bits(grouped.value, repeated.value));
+    EXPECT_TRUE(same_bits(grouped.gradients[0], repeated.gradients[0]));
+    expect_same_outcome(grouped, repeated, 1e-14);
+  });
+}
+
+// What is added to all scores of a row changes nothing, and -inf hides as a mask does.
+TEST(Attention, ABiasIsSeenOnlyInItsDifferences) {
+  const Tensor q(random_array({3, 5}, 1)), k(random_array({4, 5}, 2)), v(random_array({4, 7}, 3));
+  const Tensor bias = random_parameter({3, 1}, 4);
+  const Tensor plain = scaled_dot_product_attention(q, k, v),
+               shifted = scaled_dot_product_attention(q, k, v, {.bias = bias});
+  EXPECT_LE(relative_distance(shifted.value(), plain.value()), 1e-14);
+  shifted.backward(random_array({3, 7}, 5));
+  for (const double g : bias.grad().to_vector()) EXPECT_NEAR(g, 0, 1e-14);
+
+  const Array mask = mask_of({3, 4});
+  std::vector<double> numbers;
+  for (const double visible : mask.to_vector()) numbers.push_back(visible != 0 ? 0 : -INFINITY);
+  const Tensor hiding(Array::of(numbers, {3, 4}, DType::float64));
+  EXPECT_LE(relative_distance(scaled_dot_product_attention(q, k, v, {.bias = hiding}).value(),
+                              scaled_dot_product_attention(q, k, v, {.mask = mask}).value()),
+            1e-14);
+}
+
+TEST(Attention, TheKeyPaddingMaskShowsEachSequenceItsOwnKeys) {
+  const Array mask = key_padding_mask({3, 0, 1}, 3);
+  EXPECT_EQ(mask.shape(), (Shape{3, 1, 1, 3}));
+  EXPECT_EQ(mask.to_vector(), (std::vector<double>{1, 1, 1, 0, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(key_padding_mask({}, 5).shape(), (Shape{0, 1, 1, 5}));
+  EXPECT_EQ(error_of([] {
+              key_padding_mask({3, 4}, 3);
+            }),
+            "key_padding_mask: a sequence of length 4 in rows of 3 keys");
+  EXPECT_EQ(error_of([] { key_padding_mask({-1}, 3); }),
+            "key_padding_mask: a sequence of length -1 in rows of 3 keys");
 }
 
 // Heads as MultiHeadAttention cuts them out of one projection, (B, T, 3 H D), and puts them
@@ -144,7 +122,7 @@ TEST(Attention, ReadsAndWritesHeadsWhereTheyLie) {
       return reshape(transpose(out, 1, 2), {batch, length, width});
     };
   };
-  const AttentionOptions options{.causal = true, .mask = {}};
+  const AttentionOptions options{.causal = true};
   const Array qkv = random_array({batch, length, 3 * width});
   const Outcome fused = run(with_heads([&](const Tensors& in) {
                               return scaled_dot_product_attention(in[0], in[1], in[2], options);
@@ -187,7 +165,7 @@ TEST(Attention, CausalMeansThatTheFutureChangesNothing) {
                 v = random_array({2, 7, 3}, 3);
     const auto attend = [](const Array& queries, const Array& keys, const Array& values) {
       return scaled_dot_product_attention(Tensor(queries), Tensor(keys), Tensor(values),
-                                          {.causal = true, .mask = {}})
+                                          {.causal = true})
           .value();
     };
     const Array whole = attend(q, k, v);
@@ -213,8 +191,7 @@ TEST(Attention, NaNIsNotHiddenFromThoseWhoSeeIt) {
   Array k = random_array({5, 3});
   k.slice(0, 3, 4).copy_from(Array::full({1, 3}, NAN, DType::float64));
   const Tensor q(random_array({5, 3}, 2)), v(random_array({5, 3}, 3));
-  const Array y =
-      scaled_dot_product_attention(q, Tensor(k), v, {.causal = true, .mask = {}}).value();
+  const Array y = scaled_dot_product_attention(q, Tensor(k), v, {.causal = true}).value();
   for_each_index({5, 3}, [&](const Shape& i) { EXPECT_EQ(std::isnan(y.at(i)), i[0] >= 3); });
 }
 
@@ -239,7 +216,7 @@ TEST(Attention, TheSameBitsForAnyNumberOfThreads) {
       inputs.push_back(random_array({3, 5, 67, 19}, seed, DType::float32));
     return run(
         [](const Tensors& in) {
-          return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true, .mask = {}});
+          return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true});
         },
         inputs);
   };
@@ -260,6 +237,15 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error({2, 3, 5}, {3, 3, 5}, {2, 3, 5}),
             "scaled_dot_product_attention: q, k and v must agree in all but their last two axes: "
             "[2, 3, 5], [3, 3, 5], [2, 3, 5]");
+  EXPECT_EQ(error({6, 3, 5}, {4, 3, 5}, {4, 3, 5}),
+            "scaled_dot_product_attention: 4 heads of keys and values do not divide 6 heads of "
+            "queries: [6, 3, 5], [4, 3, 5], [4, 3, 5]");
+  EXPECT_EQ(error({6, 3, 5}, {0, 3, 5}, {0, 3, 5}),
+            "scaled_dot_product_attention: 0 heads of keys and values do not divide 6 heads of "
+            "queries: [6, 3, 5], [0, 3, 5], [0, 3, 5]");
+  EXPECT_EQ(error({0, 3, 5}, {6, 3, 5}, {6, 3, 5}),
+            "scaled_dot_product_attention: 6 heads of keys and values do not divide 0 heads of "
+            "queries: [0, 3, 5], [6, 3, 5], [6, 3, 5]");
   EXPECT_EQ(error({5}, {3, 5}, {3, 5}),
             "scaled_dot_product_attention: q, k and v must agree in all but their last two axes: "
             "[5], [3, 5], [3, 5]");
@@ -268,7 +254,7 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error({3, 5}, {7, 5}, {3, 5}),
             "scaled_dot_product_attention: k and v differ in length: [7, 5] and [3, 5]");
   const auto masked = [&](const Array& mask) {
-    return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.causal = false, .mask = mask});
+    return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.mask = mask});
   };
   EXPECT_EQ(masked(mask_of({2, 7})),
             "scaled_dot_product_attention: shapes [2, 7] and [2, 3, 7] do not broadcast");
@@ -277,6 +263,14 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
             "[2, 3, 7]");
   EXPECT_EQ(masked(Array::zeros({3, 7})),
             "scaled_dot_product_attention: the mask must be bool, got float32");
+  const auto biased = [&](const Array& bias) {
+    return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.bias = Tensor(bias)});
+  };
+  EXPECT_EQ(biased(Array::zeros({4, 1, 3, 7})),
+            "scaled_dot_product_attention: the bias [4, 1, 3, 7] does not broadcast to the scores "
+            "[2, 3, 7]");
+  EXPECT_EQ(biased(random_array({3, 7})),
+            "scaled_dot_product_attention: the bias must be float32, got float64");
   EXPECT_EQ(error_of([] {
               const Tensor single(Array::zeros({3, 5})), twice(random_array({3, 5}));
               scaled_dot_product_attention(single, twice, single);
@@ -288,7 +282,7 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
 TEST(Attention, TakesAMaskOfASingleElement) {
   const Tensor q(random_array({3, 5})), k(random_array({7, 5})), v(random_array({7, 5}));
   const auto attend = [&](const Array& mask) {
-    return scaled_dot_product_attention(q, k, v, {.causal = false, .mask = mask}).value();
+    return scaled_dot_product_attention(q, k, v, {.mask = mask}).value();
   };
   EXPECT_TRUE(same_bits(attend(Array::of_bools({true}, Shape{})), attend({})));
   EXPECT_EQ(attend(Array::of_bools({false}, Shape{})).to_vector(), std::vector<double>(15, 0));

@@ -2,28 +2,43 @@
 /// Attention.
 #pragma once
 
+#include <vector>
+
 #include "gradus/tensor.h"
 
 namespace gradus {
 
-/// What a query may look at, and how the scores are scaled.
+/// What a query may look at, and how the scores are made.
 struct AttentionOptions {
   /// Query i sees keys 0 to i only (with unequal lengths too, as in PyTorch).
   bool causal = false;
   /// bool, broadcasts to (..., Tq, Tk): true where a query may look at a key. No array at all:
-  /// everywhere.
-  Array mask;
+  /// everywhere. See key_padding_mask for sequences of several lengths.
+  Array mask = {};
+  /// Broadcasts to (..., Tq, Tk) and is added to the scaled scores, with a gradient of its own:
+  /// relative positions, distances (ALiBi). Where it is -inf, a query does not look. No tensor at
+  /// all: nothing is added.
+  Tensor bias = {};
   /// The factor on the scores; 0 stands for 1 / sqrt(D).
   double scale = 0;
 };
 
-/// softmax(Q K^T / sqrt(D)) V (Vaswani et al., "Attention Is All You Need", 2017, eq. 1).
+/// softmax(Q K^T / sqrt(D) + bias) V (Vaswani et al., "Attention Is All You Need", 2017, eq. 1).
 ///
 /// q (..., Tq, D), k (..., Tk, D), v (..., Tk, Dv) with equal leading axes, say (B, H) -> (..., Tq,
-/// Dv). A query that may look at nothing gets zeros, and sends no gradient (PyTorch: NaN). Strided
-/// views, such as heads cut out of one projection, are read where they lie; the result's axes lie
-/// in memory as q's do. \throws Error if the shapes do not fit.
+/// Dv). The last leading axis, H, may be shorter in k and v: of H heads of queries, each run of
+/// H / Hkv neighbours then shares one head of keys and values (Ainslie et al., "GQA", 2023; with
+/// Hkv = 1 Shazeer, "Fast Transformer Decoding", 2019), as with enable_gqa in PyTorch.
+///
+/// A query that may look at nothing gets zeros, and sends no gradient. Strided views, such as heads
+/// cut out of one projection, are read where they lie; the result's axes lie in memory as q's do.
+/// \throws Error if the shapes do not fit.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
+
+/// The mask for a batch of sequences padded to the length `padded`: (B, 1, 1, padded) of bool, true
+/// at the first lengths[b] keys of sequence b. (torch.nn.MultiheadAttention's key_padding_mask is
+/// the opposite, true at the padding.) \throws Error unless 0 <= lengths[b] <= padded.
+Array key_padding_mask(const std::vector<int64_t>& lengths, int64_t padded);
 
 }  // namespace gradus
