@@ -14,5 +14,6 @@
 #include "gradus/ops/norm.h"
 #include "gradus/ops/pool.h"
 #include "gradus/ops/reduce.h"
+#include "gradus/ops/rotary.h"
 #include "gradus/ops/shape.h"
 #include "gradus/ops/softmax.h"

@@ -108,8 +108,52 @@ void attention_lines(OpTable& t) {
   line("", {}, "", {{broken, {4, 2}, values}}, true);
 }
 
+// The pairs (p, q) turned by the angles t; `positions` is a PyTorch expression, (..., T).
+std::string torch_rotary(const std::string& positions, RotaryPairs pairs, double base = 10000) {
+  const bool interleaved = pairs == RotaryPairs::interleaved;
+  const std::string members =
+      interleaved ? "a[..., 0::2], a[..., 1::2]" : "*a.unflatten(-1, (2, -1)).unbind(-2)";
+  const std::string join =
+      interleaved ? "torch.stack((y, z), -1).flatten(-2)" : "torch.cat((y, z), -1)";
+  const std::string angles =
+      positions + ".double().unsqueeze(-1) * " + fmt::format("{}", base) +
+      " ** (-torch.arange(0, a.shape[-1], 2, dtype=torch.float64) / a.shape[-1])";
+  return "(lambda y, z: " + join +
+         ")(*(lambda p, q, t: (p * t.cos() - q * t.sin(), p * t.sin() + q * t.cos()))(" + members +
+         ", " + angles + "))";
+}
+
+void rotary_lines(OpTable& t) {
+  const auto line = [&](const std::string& label, const RotaryOptions& options,
+                        const std::string& torch, const std::vector<OpTable::Inputs>& inputs) {
+    t.add("rotary_embedding " + label,
+          on_one([=](const Tensor& x) { return rotary_embedding(x, options); }), torch, inputs);
+  };
+  const std::vector<OpTable::Inputs> shapes = {{{5, 6}},        {{2, 3, 7, 10}}, {{3, 1, 2}},
+                                               {{1, 1, 5, 34}}, {{3, 0, 6}},     {{3, 5, 0}}};
+  for (const RotaryPairs pairs : {RotaryPairs::interleaved, RotaryPairs::halves}) {
+    const std::string label = pairs == RotaryPairs::halves ? "halves" : "interleaved";
+    line(label, {.pairs = pairs}, torch_rotary("torch.arange(a.shape[-2])", pairs), shapes);
+    line(label + " start", {.start = 11, .base = 500, .pairs = pairs},
+         torch_rotary("(11 + torch.arange(a.shape[-2]))", pairs, 500), {{{2, 3, 5, 6}}});
+    for (const Shape& shape : std::vector<Shape>{{5}, {2, 1, 5}, {3, 1}, {2, 3, 5}, Shape{}}) {
+      std::vector<int64_t> numbers;
+      for (int64_t i = 0; i < shape.numel(); ++i) numbers.push_back(7 * i % 31 - 3);
+      const Array positions = Array::of_indices(numbers, shape);
+      line(label + " positions", {.positions = positions, .pairs = pairs},
+           torch_rotary(torch_literal(positions), pairs), {{{2, 3, 5, 6}}});
+    }
+  }
+  t.extreme("rotary_embedding", on_one([](const Tensor& x) { return rotary_embedding(x); }),
+            torch_rotary("torch.arange(a.shape[-2])", RotaryPairs::interleaved),
+            {{Input({3, 4}, {1e30, -1e30, 0, 0, 1e4, 1e-30, 0x1p-140, 1, 1, NAN, 1, 2})}});
+}
+
 }  // namespace
 
-void attention_cases(OpTable& t) { attention_lines(t); }
+void attention_cases(OpTable& t) {
+  attention_lines(t);
+  rotary_lines(t);
+}
 
 }  // namespace gradus::test
