@@ -84,8 +84,7 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool ke
   const Reduction r("standard_deviation", x.shape(), axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
-  const Array y =
-      unary("standard_deviation", kernels::Unary::sqrt, sum(d * d, r.axes, keepdim) * s);
+  const Array y = unary("sqrt", sum(d * d, r.axes, keepdim) * s);
   return record("standard_deviation", y, {x},
                 [d = saved(d), y = saved(y), kept = r.kept, s](const Array& dy, Inputs in) {
                   in.add(0, quotient_or_zero(dy * s, *y).reshape(kept) * *d);
@@ -97,9 +96,9 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool ke
 Tensor logsumexp(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
   const Reduction r("logsumexp", x.shape(), axes);
   const Array m = finite_maximum(x, r);
-  const Array e = unary("logsumexp", kernels::Unary::exp, x.value() - m);
+  const Array e = unary("exp", x.value() - m);
   const Array t = sum(e, r.axes, true);
-  const Array y = unary("logsumexp", kernels::Unary::log, t) + m;
+  const Array y = unary("log", t) + m;
   return record("logsumexp", y.reshape(r.result(keepdim)), {x},
                 [e = saved(e), t = saved(t)](const Array& dy, Inputs in) {
                   in.add(0, quotient_or_zero(dy.reshape(t->shape()), *t) * *e);
