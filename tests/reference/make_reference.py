@@ -11,6 +11,7 @@ ops_FAMILY.safetensors beside it. README.md in this directory says what the othe
 
 import math
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -59,5 +60,6 @@ def make_ops(cases, path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # the variance of a single number is asked for on purpose
     for cases in map(Path, sys.argv[1:]):
         make_ops(cases, HERE / cases.name.replace(".cases", ""))
