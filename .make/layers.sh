@@ -19,13 +19,13 @@ locate() {
     ops) floor=6 ;;
     tensor) floor=5 ;;
     autograd) floor=4 ;;
-    array | arithmetic | reductions | elementwise | strided_loop | storage | shape | dtype | random) floor=3 ;;
+    array | arithmetic | compare | elementwise | reductions | strided_loop | storage | shape | dtype | random) floor=3 ;;
     kernels) floor=2 ;;
     error | threads) floor=1 ;;  # the ground that even the kernels stand on
     *) floor=0 ;;
   esac
 }
-does_arithmetic=' array arithmetic reductions elementwise strided_loop autograd random ops optim kernels tests '
+does_arithmetic=' array arithmetic compare elementwise reductions strided_loop autograd random ops optim kernels tests '
 
 # shellcheck disable=SC2046
 while IFS=: read -r file line text; do

@@ -9,11 +9,6 @@
 namespace gradus {
 namespace {
 
-void check_same_dtype(std::string_view op, const Array& a, const Array& b) {
-  check(a.dtype() == b.dtype(), "{}: dtypes differ: {} {} and {} {} (there is no type promotion)",
-        op, name(a.dtype()), a.shape(), name(b.dtype()), b.shape());
-}
-
 // A kernel reads its operands with stride 1 or 0. Any other stride is gathered first, a buffer at a
 // time.
 constexpr int64_t buffer_size = 512;
@@ -74,6 +69,10 @@ Array operator-(double a, const Array& b) { return Array::scalar(a, b.dtype()) -
 Array operator*(double a, const Array& b) { return Array::scalar(a, b.dtype()) * b; }
 Array operator/(double a, const Array& b) { return Array::scalar(a, b.dtype()) / b; }
 Array operator-(const Array& a) { return unary("neg", a); }
+Array maximum(const Array& a, const Array& b) { return binary("maximum", a, b); }
+Array minimum(const Array& a, const Array& b) { return binary("minimum", a, b); }
+Array pow(const Array& a, const Array& b) { return binary("pow", a, b); }
+Array pow(const Array& a, double b) { return pow(a, Array::scalar(b, a.dtype())); }
 
 void add_in_place(Array& a, const Array& b) {
   check_same_dtype("add", a, b);

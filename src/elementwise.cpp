@@ -40,4 +40,9 @@ Array unary_backward(const char* op, const Array& dy_any, const Array& x_any) {
   return dx;
 }
 
+void check_same_dtype(std::string_view op, const Array& a, const Array& b) {
+  check(a.dtype() == b.dtype(), "{}: dtypes differ: {} {} and {} {} (there is no type promotion)",
+        op, name(a.dtype()), a.shape(), name(b.dtype()), b.shape());
+}
+
 }  // namespace gradus

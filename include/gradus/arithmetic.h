@@ -25,6 +25,25 @@ Array operator-(double a, const Array& b);
 Array operator*(double a, const Array& b);
 Array operator/(double a, const Array& b);
 Array operator-(const Array& a);
+/// The larger and the smaller of each pair, NaN if either is NaN; a to the power of b.
+Array maximum(const Array& a, const Array& b);
+Array minimum(const Array& a, const Array& b);
+Array pow(const Array& a, const Array& b);
+Array pow(const Array& a, double b);
+
+/// Comparisons with broadcasting, as bool; both operands have one dtype, whichever.
+Array eq(const Array& a, const Array& b);
+Array ne(const Array& a, const Array& b);
+Array lt(const Array& a, const Array& b);
+Array le(const Array& a, const Array& b);
+Array gt(const Array& a, const Array& b);
+Array ge(const Array& a, const Array& b);
+/// What one mask (bool) says, or two, with broadcasting.
+Array logical_not(const Array& mask);
+Array logical_and(const Array& a, const Array& b);
+Array logical_or(const Array& a, const Array& b);
+/// mask ? a : b; all three broadcast, a and b have one dtype, whichever.
+Array where(const Array& mask, const Array& a, const Array& b);
 
 /// a += b in a's own storage, of which no element may appear twice in a; b broadcasts to a's shape,
 /// and may overlap with a.

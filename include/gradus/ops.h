@@ -5,6 +5,7 @@
 #pragma once
 
 #include "gradus/ops/attention.h"
+#include "gradus/ops/compare.h"
 #include "gradus/ops/conv.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/embedding.h"

@@ -2,6 +2,7 @@
 // ScopedIsa.
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <type_traits>
 
 #include "gradus/error.h"
@@ -104,9 +105,9 @@ const Elementwise<T>& elementwise() {
 
 namespace {
 template <class Entry>
-const Entry& named(const Entries<Entry>& entries, std::string_view name) {
+const Entry& named(const Entries<Entry>& entries, const char* name) {
   for (const Entry& entry : entries)
-    if (entry.name == name) return entry;
+    if (*entry.name == *name && std::strcmp(entry.name, name) == 0) return entry;
   fail(
       "{}: there is no elementwise kernel of that name; src/kernels/isa/elementwise.cpp lists them",
       name);
@@ -114,11 +115,11 @@ const Entry& named(const Entries<Entry>& entries, std::string_view name) {
 }  // namespace
 
 template <class T>
-const Unary<T>& unary(std::string_view name) {
+const Unary<T>& unary(const char* name) {
   return named(elementwise<T>().unary, name);
 }
 template <class T>
-const Binary<T>& binary(std::string_view name) {
+const Binary<T>& binary(const char* name) {
   return named(elementwise<T>().binary, name);
 }
 
@@ -137,10 +138,10 @@ const GemmKernel<T>& gemm_kernel() {
 
 template const Elementwise<float>& elementwise();
 template const Elementwise<double>& elementwise();
-template const Unary<float>& unary(std::string_view name);
-template const Unary<double>& unary(std::string_view name);
-template const Binary<float>& binary(std::string_view name);
-template const Binary<double>& binary(std::string_view name);
+template const Unary<float>& unary(const char* name);
+template const Unary<double>& unary(const char* name);
+template const Binary<float>& binary(const char* name);
+template const Binary<double>& binary(const char* name);
 template const Rows<float>& rows();
 template const Rows<double>& rows();
 template const Optim<float>& optim();

@@ -210,9 +210,9 @@ template <class T>
 const Elementwise<T>& elementwise();
 // The function of that name; gradus::Error if there is none.
 template <class T>
-const Unary<T>& unary(std::string_view name);
+const Unary<T>& unary(const char* name);
 template <class T>
-const Binary<T>& binary(std::string_view name);
+const Binary<T>& binary(const char* name);
 template <class T>
 const Rows<T>& rows();
 template <class T>

@@ -5,8 +5,7 @@
 
 namespace gradus {
 
-// ---- two inputs; Inputs::add sums a gradient back to the shape of an input that was broadcast
-// ----
+// ---- two inputs; Inputs::add sums a gradient back to the shape of an input that was broadcast --
 
 Tensor add(const Tensor& a, const Tensor& b) {
   return record("add", a.value() + b.value(), {a, b}, [](const Array& dy, Inputs in) {
@@ -35,6 +34,32 @@ Tensor div(const Tensor& a, const Tensor& b) {
                 [a = saved(a), b = saved(b)](const Array& dy, Inputs in) {
                   if (in.wants(0)) in.add(0, dy / *b);                 // da = dy / b
                   if (in.wants(1)) in.add(1, -(dy * *a / (*b * *b)));  // db = -dy a / b^2
+                });
+}
+
+// For z = x^p,
+//   dx = dz p x^(p - 1), but 0 where p = 0, and
+//   dp = dz z log x, but 0, its limit, where x = 0 and p >= 0.
+
+Tensor pow(const Tensor& x, double exponent) {
+  return record("pow", pow(x.value(), exponent), {x},
+                [exponent, x = saved(x)](const Array& dz, Inputs in) {
+                  if (exponent == 0) return in.add(0, Array::zeros(dz.shape(), dz.dtype()));
+                  in.add(0, dz * (exponent * pow(*x, exponent - 1)));
+                });
+}
+
+Tensor pow(const Tensor& x, const Tensor& exponent) {
+  const Array z = pow(x.value(), exponent.value());
+  return record("pow", z, {x, exponent},
+                [x = saved(x), p = saved(exponent), z = saved(z)](const Array& dz, Inputs in) {
+                  const Array zero = Array::scalar(0, dz.dtype());
+                  if (in.wants(0))
+                    in.add(0, masked_fill(dz * (*p * pow(*x, *p - 1)), eq(*p, zero), 0));
+                  if (in.wants(1)) {
+                    const Array is_limit = logical_and(eq(*x, zero), ge(*p, zero));
+                    in.add(1, dz * masked_fill(*z * unary("log", *x), is_limit, 0));
+                  }
                 });
 }
 

@@ -47,6 +47,15 @@ Real gelu_slope(Real x) {
   return (1 + t) / 2 + x / 2 * (1 - t * t) * inner_slope;
 }
 Real tanh_slope(Real x) { return 1 / (std::cosh(x) * std::cosh(x)); }
+Real gelu_exact(Real x) { return x / 2 * std::erfc(-x * std::sqrt(Real(0.5))); }
+Real gelu_exact_slope(Real x) {
+  return std::erfc(-x * std::sqrt(Real(0.5))) / 2 +
+         x * std::exp(-x * x / 2) / std::sqrt(2 * std::acos(Real(-1)));
+}
+Real sigmoid(Real x) { return 1 / (1 + std::exp(-x)); }
+Real sigmoid_slope(Real x) { return sigmoid(x) * sigmoid(-x); }
+Real silu_slope(Real x) { return sigmoid(x) + x * sigmoid_slope(x); }
+Real bell(Real x) { return 2 / std::sqrt(std::acos(Real(-1))) * std::exp(-x * x); }
 Real exponential(Real x) { return std::exp(x); }
 Real logarithm(Real x) { return std::log(x); }
 Real root(Real x) { return std::sqrt(x); }
@@ -61,6 +70,15 @@ const std::vector<UnaryCase> unary_cases = {
     {"tanh", [](Real x) { return std::tanh(x); }, tanh_slope, -3, 3, 1.55, 3},
     {"relu", [](Real x) { return x > 0 ? x : 0; }, [](Real x) { return Real(x > 0); }, -3, 3, 0, 0},
     {"gelu_tanh", gelu, gelu_slope, -3, 3, 20, 3},
+    {"gelu", gelu_exact, gelu_exact_slope, -3, 3, 10, 5},
+    {"sigmoid", sigmoid, sigmoid_slope, -9, 9, 2.5, 5},
+    {"silu", [](Real x) { return x * sigmoid(x); }, silu_slope, -9, 9, 3.5, 3},
+    {"erf", [](Real x) { return std::erf(x); }, bell, -3, 3, 2.25, 4},
+    {"abs", [](Real x) { return std::fabs(x); }, [](Real x) { return Real(x > 0) - Real(x < 0); },
+     -3, 3, 0, 0},
+    {"square", [](Real x) { return x * x; }, [](Real x) { return 2 * x; }, -3, 3, 0.501, 0.501},
+    {"rsqrt", [](Real x) { return 1 / std::sqrt(x); },
+     [](Real x) { return -1 / (2 * x * std::sqrt(x)); }, 0.1, 9, 1.5, 6},
 };
 
 struct BinaryCase {
@@ -73,6 +91,9 @@ const std::vector<BinaryCase> binary_cases = {
     {"sub", [](Real x, Real y) { return x - y; }},
     {"mul", [](Real x, Real y) { return x * y; }},
     {"div", [](Real x, Real y) { return x / y; }},
+    {"maximum", [](Real x, Real y) { return std::max(x, y); }},
+    {"minimum", [](Real x, Real y) { return std::min(x, y); }},
+    {"pow", [](Real x, Real y) { return std::pow(x, y); }},
 };
 
 TEST(ElementwiseCases, NoBinaryOpIsForgotten) {

@@ -1,6 +1,6 @@
-// exp, log, tanh and sqrt as the kernels compute them (kernels/isa/vec_math.h), over all of their
-// range: every exponent, both signs, and the edges where results overflow, underflow or change
-// their formula.
+// exp, log, tanh, erf and sqrt as the kernels compute them (kernels/isa/vec_math.h), over all of
+// their range: every exponent, both signs, and the edges where results overflow, underflow or
+// change their formula.
 #include "kernels/kernel_test.h"
 
 namespace gradus::test {
@@ -81,6 +81,10 @@ TYPED_TEST_SUITE(VecMath, FloatingTypes);
 Real exact_exp(Real x) { return std::exp(x); }
 Real exact_log(Real x) { return std::log(x); }
 Real exact_tanh(Real x) { return std::tanh(x); }
+Real exact_erf(Real x) { return std::erf(x); }
+// x times the normal distribution's probability of less than x.
+Real exact_gelu(Real x) { return x / 2 * std::erfc(-x * std::sqrt(Real(0.5))); }
+Real exact_bell(Real x) { return std::exp(-x * x) * 2 / std::sqrt(std::acos(Real(-1))); }
 
 constexpr int count = 200'000;
 
@@ -165,6 +169,54 @@ TYPED_TEST(VecMath, TanhIsOddAndEndsAtOne) {
   });
 }
 
+TYPED_TEST(VecMath, ErfIsAccurate) {
+  using T = TypeParam;
+  const auto normal = [](T x) { return std::isnormal(x); };
+  const Real bound = sizeof(T) == 4 ? 1.7 : 2.4;
+  this->expect_accurate("erf", exact_erf, this->all_sizes(count, normal), bound);
+  this->expect_accurate("erf", exact_erf, this->evenly(count, -1.01, 1.01), bound);
+  this->expect_accurate("erf", exact_erf, this->evenly(count, 0.99, 1.3), bound);
+  this->expect_accurate("erf", exact_erf, this->evenly(count, -6.5, 6.5), bound);
+}
+
+TYPED_TEST(VecMath, ErfIsOddAndEndsAtOne) {
+  using T = TypeParam;
+  on_every_isa([&] {
+    for (const T x : {T(7), T(1e30), std::numeric_limits<T>::max(), this->infinity}) {
+      EXPECT_EQ(this->evaluate("erf", x), 1) << x;
+      EXPECT_EQ(this->evaluate("erf", -x), -1) << x;
+    }
+    for (const T x : {T(0), -T(0)}) EXPECT_TRUE(same_bits(this->evaluate("erf", x), x)) << x;
+    for (const T x : this->evenly(1001, 0, 8)) {
+      EXPECT_TRUE(same_bits(this->evaluate("erf", -x), -this->evaluate("erf", x)));
+      EXPECT_LE(this->evaluate("erf", x), 1);
+    }
+  });
+}
+
+// gelu is x times a tail of the normal distribution where x is negative: to the last digits there
+// too, where 1 + erf would have none left, down to the smallest normal numbers.
+TYPED_TEST(VecMath, TheTailOfTheNormalDistributionIsAccurate) {
+  const double edge = sizeof(TypeParam) == 4 ? 12.9 : 37.4;
+  this->expect_accurate("gelu", exact_gelu, this->evenly(count, -edge, -1), 10);
+  this->expect_accurate("gelu", exact_gelu, this->evenly(count, -1, 20), 10);
+}
+
+// The slope of erf, e^(-x^2): a rounded x^2 would cost up to 700 ulps of it.
+TYPED_TEST(VecMath, ExpOfMinusASquareIsAccurate) {
+  using T = TypeParam;
+  const double edge = sizeof(T) == 4 ? 9.3 : 26.6;
+  const std::vector<T> x = this->evenly(count, -edge, edge), one(x.size(), T(1));
+  on_every_isa([&] {
+    std::vector<T> y(x.size());
+    kernels::unary<T>("erf").backward(y.data(), one.data(), x.data(), count);
+    Real worst = 0;
+    for (size_t i = 0; i < x.size(); ++i)
+      worst = std::max(worst, this->ulps_off(y[i], exact_bell(x[i])));
+    EXPECT_LE(worst, 3);
+  });
+}
+
 TYPED_TEST(VecMath, SqrtIsCorrectlyRounded) {
   using T = TypeParam;
   const std::vector<T> x = this->all_sizes(count, [](T value) { return value >= 0; });
@@ -177,7 +229,7 @@ TYPED_TEST(VecMath, SqrtIsCorrectlyRounded) {
 TYPED_TEST(VecMath, NaNPassesThrough) {
   using T = TypeParam;
   on_every_isa([&] {
-    for (const char* op : {"exp", "log", "tanh", "sqrt"}) {
+    for (const char* op : {"exp", "log", "tanh", "erf", "gelu", "sqrt"}) {
       const T nan = std::numeric_limits<T>::quiet_NaN();
       EXPECT_TRUE(std::isnan(this->evaluate(op, nan))) << op;
       EXPECT_TRUE(std::isnan(this->evaluate(op, -nan))) << op;

@@ -1,56 +1,19 @@
-// Elementwise ops: the table of cases, and what no table can say.
+// What the table of cases cannot say about elementwise ops.
 #include "gradus/ops/elementwise.h"
 
+#include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 
-#include "ops/op_case.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 const double nan = std::nan("");
-
-// ---- the table
-
-// What the first (and the second) input has at an index; the one input, broadcast or not.
-double first(const Arrays& in, const Shape& index) { return at_broadcast(in[0], index); }
-double second(const Arrays& in, const Shape& index) { return at_broadcast(in[1], index); }
-
-SlowFamily binary(const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
-                  double (*f)(double, double)) {
-  return {.name = name,
-          .op = [op](const Tensors& in) { return op(in[0], in[1]); },
-          .element = [f](const Arrays& in,
-                         const Shape& index) { return f(first(in, index), second(in, index)); },
-          .shapes = {{{3, 5, 7}, {3, 5, 7}},
-                     {{3, 5}, {5}},
-                     {{5}, {3, 5}},
-                     {{5, 1, 7}, {3, 1}},
-                     {{3, 1, 7}, {1, 5, 1}},
-                     {{3, 5}, Shape{}},
-                     {Shape{}, {3, 5}},
-                     {{1}, {3, 5}},
-                     {{3, 37}, {37}}},
-          .domain = SlowDomain::nonzero};
-}
-
-SlowFamily unary(const std::string& name, Function op, double (*f)(double),
-                 SlowDomain domain = SlowDomain::all) {
-  return {.name = name,
-          .op = std::move(op),
-          .element = [f](const Arrays& in, const Shape& index) { return f(first(in, index)); },
-          .shapes = {{Shape{}}, {{1}}, {{67}}, {{3, 5}}, {{2, 3, 1, 7}}},
-          .domain = domain};
-}
-
-Function op_of(Tensor (*op)(const Tensor&)) {
-  return [op](const Tensors& in) { return op(in[0]); };
-}
-
-double slow_gelu(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-}
 
 // True at some places, the same ones in each call.
 Array some(const Shape& shape) {
@@ -59,83 +22,26 @@ Array some(const Shape& shape) {
   return Array::of_bools(bits, shape);
 }
 
-SlowFamily masked(const std::string& name, const Shape& mask_shape) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return masked_fill(in[0], some(mask_shape), -2.5); },
-          .element =
-              [=](const Arrays& in, const Shape& index) {
-                return at_broadcast(some(mask_shape), index) != 0 ? -2.5 : first(in, index);
-              },
-          .shapes = {{{3, 5}}, {{2, 3, 5}}}};
+// Adding an op to the kernels' table without one to call it, or a case to prove it, fails here.
+TEST(ElementwiseKernelNames, AreTheNamesOfOpsWithCases) {
+  struct Names : Trace {
+    void on_record(const char* op, const Tensor&, std::span<const Tensor>) override {
+      recorded.insert(op);
+    }
+    std::set<std::string> recorded;
+  };
+  std::map<std::string, std::set<std::string>> recorded_by;
+  for (const OpCase& c : op_table()) {
+    if (c.kind != Kind::rank0) continue;
+    const Names names;
+    run(c.call, inputs_of(c));
+    recorded_by[c.op].insert(names.recorded.begin(), names.recorded.end());
+  }
+  for (const auto& op : kernels::elementwise<float>().unary)
+    EXPECT_TRUE(recorded_by[op.name].contains(op.name)) << op.name;
+  for (const auto& op : kernels::elementwise<float>().binary)
+    EXPECT_TRUE(recorded_by[op.name].contains(op.name)) << op.name;
 }
-
-SlowFamily dropped(const std::string& name, double p) {
-  return {.name = name,
-          .op =
-              [p](const Tensors& in) {
-                Generator generator(5);
-                return dropout(in[0], p, generator);
-              },
-          .element =  // an element's draw is the one of its row-major number
-          [p](const Arrays& in, const Shape& index) {
-            Generator generator(5);
-            double draw = 0;
-            bool reached = false;
-            for_each_index(in[0].shape(), [&](const Shape& i) {
-              if (!reached) draw = generator.uniform();
-              reached |= i == index;
-            });
-            return draw < p ? 0 : first(in, index) / (1 - p);
-          },
-          .shapes = {{Shape{}}, {{5, 7}}, {{3, 1, 5}}}};
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Elementwise, SlowOpTest,
-    testing::ValuesIn(cases({
-        binary("add", add, [](double a, double b) { return a + b; }),
-        binary("sub", sub, [](double a, double b) { return a - b; }),
-        binary("mul", mul, [](double a, double b) { return a * b; }),
-        binary("div", div, [](double a, double b) { return a / b; }),
-        // One tensor in both places.
-        unary(
-            "add_itself", [](const Tensors& in) { return in[0] + in[0]; },
-            [](double x) { return x + x; }),
-        unary(
-            "sub_itself", [](const Tensors& in) { return in[0] - in[0]; },
-            [](double) { return 0.0; }),
-        unary(
-            "mul_itself", [](const Tensors& in) { return in[0] * in[0]; },
-            [](double x) { return x * x; }),
-        unary(
-            "div_itself", [](const Tensors& in) { return in[0] / (in[0] * in[0] + 2); },
-            [](double x) { return x / (x * x + 2); }),
-        // A number takes either place of an operator.
-        unary(
-            "number_right", [](const Tensors& in) { return ((in[0] + 2) * 3 - 5) / 7; },
-            [](double x) { return ((x + 2) * 3 - 5) / 7; }),
-        unary(
-            "number_left", [](const Tensors& in) { return 2 + 3 * (5 - 7 / in[0]); },
-            [](double x) { return 2 + 3 * (5 - 7 / x); }, SlowDomain::nonzero),
-        unary(
-            "minus", [](const Tensors& in) { return -in[0]; }, [](double x) { return -x; }),
-        unary("neg", op_of(neg), [](double x) { return -x; }),
-        unary("exp", op_of(exp), std::exp),
-        unary("log", op_of(log), std::log, SlowDomain::positive),
-        unary("sqrt", op_of(sqrt), std::sqrt, SlowDomain::positive),
-        unary("tanh", op_of(tanh), std::tanh),
-        unary(
-            "relu", op_of(relu), [](double x) { return x > 0 ? x : 0; }, SlowDomain::nonzero),
-        unary("gelu_tanh", op_of(gelu_tanh), slow_gelu),
-        masked("masked_fill_whole", {3, 5}),
-        masked("masked_fill_row", {5}),
-        masked("masked_fill_column", {3, 1}),
-        masked("masked_fill_one", Shape{}),
-        dropped("dropout", 0.3),
-        dropped("dropout_nothing", 0),
-        dropped("dropout_everything", 1),
-    })),
-    case_name);
 
 // ---- kinks and poles
 
@@ -170,6 +76,52 @@ TEST(Relu, HasSlopeZeroAtZeroAsInPyTorch) {
                        {-infinity, 0, 0}});
 }
 
+TEST(Abs, HasSlopeZeroAtZeroAsInPyTorch) {
+  expect_points(gradus::abs, {{0.0, 0, 0},
+                              {-0.0, 0, 0},
+                              {0x1p-100, 0x1p-100, 1},
+                              {-0x1p-100, 0x1p-100, -1},
+                              {-infinity, infinity, -1},
+                              {nan, nan, 0}});
+}
+
+// Where exact slopes end at a limit, the formula's 0 * inf does not spoil it.
+TEST(Slopes, AreTheirLimitsAtInfinity) {
+  expect_points(sigmoid, {{-infinity, 0, 0}, {0, 0.5, 0.25}, {infinity, 1, 0}});
+  expect_points(silu, {{-infinity, nan, 0}, {0, 0, 0.5}, {infinity, infinity, 1}});
+  expect_points(gelu, {{-infinity, nan, 0}, {-1e4, 0, 0}, {0, 0, 0.5}, {infinity, infinity, 1}});
+  expect_points(gradus::erf, {{-infinity, -1, 0}, {infinity, 1, 0}});
+  expect_points(rsqrt, {{0, infinity, -infinity}, {0.25, 2, -4}, {infinity, 0, 0}});
+}
+
+TEST(Pow, AtZeroIsPyTorchs) {
+  const auto points = [](double exponent, double value, double slope) {
+    const Tensor x = parameter(Array::full({1}, 0, DType::float64));
+    const Tensor y = pow(x, exponent), p = parameter(Array::full({1}, exponent, DType::float64));
+    const Tensor x2 = parameter(x.value()), y2 = pow(x2, p);
+    y.backward(Array::full({1}, 1, DType::float64));
+    y2.backward(Array::full({1}, 1, DType::float64));
+    EXPECT_EQ(y.item(), value) << exponent;
+    EXPECT_EQ(y2.item(), value) << exponent;
+    EXPECT_EQ(x.grad().item(), slope) << exponent;
+    EXPECT_EQ(x2.grad().item(), slope) << exponent;
+    EXPECT_EQ(p.grad().item(), exponent < 0 ? -infinity : 0) << exponent;
+  };
+  points(0, 1, 0);
+  points(1, 0, 1);
+  points(2, 0, 0);
+  points(0.5, 0, infinity);
+  points(-1, infinity, -infinity);
+}
+
+// PyTorch computes x^0.5 as sqrt(x), NaN at -inf, but x^p with a tensor p as we do, as C's pow.
+TEST(Pow, IsCsPowWhateverTheExponent) {
+  const Tensor x(Array::of({-infinity, -0.0, 4, -4}, {4}, DType::float64));
+  const std::vector<double> root = pow(x, 0.5).value().to_vector();
+  EXPECT_EQ(std::vector(root.begin(), root.end() - 1), (std::vector<double>{infinity, 0, 2}));
+  EXPECT_TRUE(std::isnan(root.back()));
+}
+
 TEST(Poles, AreWhereCalculusHasThem) {
   expect_points(log, {{0, -infinity, infinity}, {1, 0, 1}, {infinity, infinity, 0}});
   expect_points(sqrt, {{0, 0, infinity}, {0.25, 0.5, 1}, {infinity, infinity, 0}});
@@ -182,16 +134,18 @@ TEST(Poles, AreWhereCalculusHasThem) {
 }
 
 TEST(NaN, GoesThroughEveryElementwiseOpAndBack) {
-  for (const auto op : {neg, exp, log, sqrt, tanh, relu, gelu_tanh}) {
+  for (const auto op :
+       {neg, exp, log, sqrt, rsqrt, square, erf, tanh, relu, sigmoid, silu, gelu, gelu_tanh}) {
     const Tensor y = op(Tensor(Array::full({3}, nan)));
     for (const double value : y.value().to_vector()) EXPECT_TRUE(std::isnan(value));
   }
-  for (const auto op : {exp, log, sqrt, tanh, gelu_tanh}) {  // whose slope depends on x
+  for (const auto op : {exp, log, sqrt, rsqrt, square, erf, tanh, sigmoid, silu, gelu,
+                        gelu_tanh}) {  // whose slope depends on x
     const Tensor x = parameter(Array::full({3}, nan));
     op(x).backward(Array::full({3}, 1));
     for (const double slope : x.grad().to_vector()) EXPECT_TRUE(std::isnan(slope));
   }
-  for (const auto op : {add, sub, mul, div}) {
+  for (const auto op : {add, sub, mul, div, maximum, minimum}) {
     const Tensor one(Array::full({3}, 1)), not_a_number(Array::full({3}, nan));
     EXPECT_TRUE(std::isnan(op(one, not_a_number).value().at({2})));
     EXPECT_TRUE(std::isnan(op(not_a_number, one).value().at({2})));
@@ -261,6 +215,10 @@ TEST(ElementwiseErrors, NameTheOpTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { a* c; }),
             "mul: dtypes differ: float32 [2, 3] and float64 [3] (there is no type promotion)");
   EXPECT_EQ(error_of([&] { ids / ids; }), "div: needs float32 or float64, got int64");
+  EXPECT_EQ(error_of([&] { pow(a, b); }), "pow: shapes [2, 3] and [4] do not broadcast");
+  EXPECT_EQ(error_of([&] { elementwise("tanhh", a); }),
+            "tanhh: there is no elementwise kernel of that name; src/kernels/isa/elementwise.cpp "
+            "lists them");
   EXPECT_EQ(error_of([&] { tanh(ids); }), "tanh: needs float32 or float64, got int64");
   EXPECT_EQ(error_of([&] { masked_fill(a, Array::zeros({3}), 0); }),
             "masked_fill: the mask must be bool, got float32");

@@ -38,12 +38,33 @@ inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor exp(const Tensor& x) { return elementwise("exp", x); }
 inline Tensor log(const Tensor& x) { return elementwise("log", x); }
 inline Tensor sqrt(const Tensor& x) { return elementwise("sqrt", x); }
+/// 1 / sqrt(x).
+inline Tensor rsqrt(const Tensor& x) { return elementwise("rsqrt", x); }
+inline Tensor square(const Tensor& x) { return elementwise("square", x); }
+/// |x|; the gradient at exactly 0 is 0, as in PyTorch.
+inline Tensor abs(const Tensor& x) { return elementwise("abs", x); }
+/// 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+inline Tensor erf(const Tensor& x) { return elementwise("erf", x); }
+/// 1 / (1 + e^-x).
+inline Tensor sigmoid(const Tensor& x) { return elementwise("sigmoid", x); }
 inline Tensor tanh(const Tensor& x) { return elementwise("tanh", x); }
 /// max(x, 0); the gradient at exactly 0 is 0, as in PyTorch.
 inline Tensor relu(const Tensor& x) { return elementwise("relu", x); }
-/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): the tanh form of Hendrycks and Gimpel,
-/// "Gaussian Error Linear Units" (2016), which GPT-2 uses; gelu(x, approximate="tanh") in PyTorch.
+/// x sigmoid(x), also known as swish (Elfwing et al. 2018; Ramachandran et al. 2017).
+inline Tensor silu(const Tensor& x) { return elementwise("silu", x); }
+/// x P(X <= x) for a standard normal X, = x / 2 (1 + erf(x / sqrt 2)): the Gaussian error linear
+/// unit of Hendrycks and Gimpel (2016), and PyTorch's default. GPT-2 uses gelu_tanh.
+inline Tensor gelu(const Tensor& x) { return elementwise("gelu", x); }
+/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): their approximation of gelu,
+/// F.gelu(x, approximate="tanh") in PyTorch.
 inline Tensor gelu_tanh(const Tensor& x) { return elementwise("gelu_tanh", x); }
+
+/// x to a power, by the rules of C's pow: a negative x has one only if the exponent is whole, NaN
+/// otherwise. 0^0 is 1. The gradient is 0 where the exponent is 0, and so is the exponent's where x
+/// is 0 and it is not negative, as in PyTorch. \throws Error if the shapes do not broadcast or the
+/// dtypes differ.
+Tensor pow(const Tensor& x, double exponent);
+Tensor pow(const Tensor& x, const Tensor& exponent);
 
 /// `value` where the mask (bool, broadcasts to x's shape) is true, x elsewhere.
 Tensor masked_fill(const Tensor& x, const Array& mask, double value);

@@ -8,7 +8,34 @@
 namespace gradus::kernels::GRADUS_ISA {
 namespace {
 
-// ---- gelu --------------------------------------------------------------------------------------
+// ---- sigmoid and its kin -----------------------------------------------------------------------
+
+// With e = e^-|x| <= 1, which cannot overflow, and r = 1 / (1 + e), the sigmoid is
+//   s(x) = 1 / (1 + e^-x) = r if x > 0 and e r if not, and s'(x) = s (1 - s) = e r^2 in both cases:
+// nothing cancels.
+template <class T>
+struct Sigmoid {
+  explicit Sigmoid(Vec<T> x) {
+    const Vec<T> e = exp<T>(-abs<T>(x)), r = T(1) / (T(1) + e);
+    value = select(x > T(0), r, e * r);
+    slope = e * r * r;
+  }
+  Vec<T> value, slope;
+};
+
+// x, or the limit that it is beyond; NaN stays NaN. A slope that ends at a limit, as these do, is
+// taken there instead of at infinity, where its formula would say 0 * inf.
+template <class T>
+Vec<T> within(T limit, Vec<T> x) {
+  return vmax(broadcast(-limit), vmin(broadcast(limit), x));
+}
+
+// y = x s(x), dy/dx = s + x s'. At 1000, s' has become 0 in either type.
+template <class T>
+Vec<T> silu_slope(Vec<T> x) {
+  const Sigmoid<T> s(x);
+  return multiply_add(within(T(1000), x), s.slope, s.value);
+}
 
 // The Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016):
 //   y = x/2 (1 + tanh u),  u = sqrt(2/pi) (x + 0.044715 x^3).
@@ -24,22 +51,71 @@ Vec<T> gelu_tanh(Vec<T> x) {
   return x / (T(1) + exp<T>(-z));
 }
 
-// With s = 1 / (1 + e^-z) we have y = x s and ds/dz = s (1 - s), so
-//   dy/dx = s + x s (1 - s) dz/dx,  dz/dx = a + 3 b x^2.
-// With e = e^-|z| <= 1, which cannot overflow, and r = 1 / (1 + e),
-//   s = r if z > 0 and e r if not;  s (1 - s) = e r^2 in both cases.
-// At |x| = 24, e has become 0 in either type and the slope exactly 1 or 0. Larger numbers are taken
-// for 24, or dz/dx would overflow and give 0 * inf.
+// Now y = x s(z) and so
+//   dy/dx = s + x s' dz/dx,  dz/dx = a + 3 b x^2.
+// At |x| = 24 this has become exactly 1 or 0 in either type.
 template <class T>
 Vec<T> gelu_tanh_slope(Vec<T> any_x) {
-  const Vec<T> x = vmax(broadcast(T(-24)), vmin(broadcast(T(24)), any_x));  // NaN stays NaN
-  const Vec<T> x2 = x * x;
+  const Vec<T> x = within(T(24), any_x), x2 = x * x;
   const Vec<T> z = x * multiply_add(x2, broadcast(T(gelu_b)), broadcast(T(gelu_a)));
   const Vec<T> dz = multiply_add(x2, broadcast(T(3 * gelu_b)), broadcast(T(gelu_a)));
-  const Vec<T> e = exp<T>(-abs<T>(z));
-  const Vec<T> r = T(1) / (T(1) + e);
-  const Vec<T> s = select(z > T(0), r, e * r);
-  return multiply_add(x * dz, e * r * r, s);
+  const Sigmoid<T> s(z);
+  return multiply_add(x * dz, s.slope, s.value);
+}
+
+// The exact form is y = x P(x), where P is the normal distribution's cumulative probability: its
+// upper tail Q(|x|) if x < 0, 1 - Q(x) if not. P' is the density e^(-x^2 / 2) / sqrt(2 pi), so
+//   dy/dx = P + x P'.
+template <class T>
+Vec<T> normal_probability(Vec<T> x, Vec<T> exp_minus_half_square) {
+  const Vec<T> tail = normal_tail<T>(x, exp_minus_half_square);
+  return select(x > T(0), T(1) - tail, tail);
+}
+template <class T>
+Vec<T> gelu(Vec<T> x) {
+  return x * normal_probability<T>(x, exp_minus_square<T>(T(0.5), x));
+}
+template <class T>
+Vec<T> gelu_slope(Vec<T> x) {
+  const Vec<T> e = exp_minus_square<T>(T(0.5), x);
+  const Vec<T> density = e * T(0.39894228040143267794);
+  return multiply_add(within(T(40), x), density, normal_probability<T>(x, e));
+}
+
+// ---- a few more --------------------------------------------------------------------------------
+
+template <class T>
+Vec<T> sign(Vec<T> x) {
+  return select(x > T(0), broadcast(T(1)), select(x < T(0), broadcast(T(-1)), Vec<T>{}));
+}
+
+// -1/2 x^(-3/2)
+template <class T>
+Vec<T> rsqrt_slope(Vec<T> x) {
+  const Vec<T> y = T(1) / sqrt<T>(x);
+  return T(-0.5) * y * y * y;
+}
+
+// The larger one, or NaN if either is NaN.
+template <class T>
+Vec<T> maximum_or_nan(Vec<T> x, Vec<T> y) {
+  return select(x == x, vmax(x, y), x);
+}
+template <class T>
+Vec<T> minimum_or_nan(Vec<T> x, Vec<T> y) {
+  return select(x == x, vmin(x, y), x);
+}
+
+// x^y by the C library, one lane at a time: slow, but right in all of its many special cases.
+template <class T>
+Vec<T> pow(Vec<T> x, Vec<T> y) {
+  T base[width<T>], exponent[width<T>];
+  store(base, x);
+  store(exponent, y);
+  for (int i = 0; i < width<T>; ++i)
+    base[i] = sizeof(T) == sizeof(float) ? T(__builtin_powf(float(base[i]), float(exponent[i])))
+                                         : T(__builtin_pow(base[i], exponent[i]));
+  return load(base);
 }
 
 // ---- the loops ---------------------------------------------------------------------------------
@@ -101,7 +177,14 @@ constexpr Unary<T> unary_functions[] = {
   function<T>("sqrt", [](V x) { return sqrt<T>(x); }, [](V x) { return T(0.5) / sqrt<T>(x); }),
   function<T>("tanh", [](V x) { return tanh<T>(x); }, [](V x) { const V y = tanh<T>(x); return T(1) - y * y; }),
   function<T>("relu", [](V x) { return vmax(V{}, x); }, [](V x) { return select(x <= T(0), V{}, broadcast(T(1))); }),
+  function<T>("gelu", [](V x) { return gelu<T>(x); }, [](V x) { return gelu_slope<T>(x); }),
   function<T>("gelu_tanh", [](V x) { return gelu_tanh<T>(x); }, [](V x) { return gelu_tanh_slope<T>(x); }),
+  function<T>("sigmoid", [](V x) { return Sigmoid<T>(x).value; }, [](V x) { return Sigmoid<T>(x).slope; }),
+  function<T>("silu", [](V x) { return x * Sigmoid<T>(x).value; }, [](V x) { return silu_slope<T>(x); }),
+  function<T>("erf", [](V x) { return erf<T>(x); }, [](V x) { return exp_minus_square<T>(T(1), x) * T(1.1283791670955125739); }),
+  function<T>("abs", [](V x) { return abs<T>(x); }, [](V x) { return sign<T>(x); }),
+  function<T>("square", [](V x) { return x * x; }, [](V x) { return x + x; }),
+  function<T>("rsqrt", [](V x) { return T(1) / sqrt<T>(x); }, [](V x) { return rsqrt_slope<T>(x); }),
 };
 
 template <class T, class V = Vec<T>>
@@ -110,6 +193,9 @@ constexpr Binary<T> binary_functions[] = {
   function<T>("sub", [](V x, V y) { return x - y; }),
   function<T>("mul", [](V x, V y) { return x * y; }),
   function<T>("div", [](V x, V y) { return x / y; }),
+  function<T>("maximum", [](V x, V y) { return maximum_or_nan<T>(x, y); }),
+  function<T>("minimum", [](V x, V y) { return minimum_or_nan<T>(x, y); }),
+  function<T>("pow", [](V x, V y) { return pow<T>(x, y); }),
 };
 // clang-format on
 
