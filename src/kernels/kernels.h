@@ -104,10 +104,12 @@ struct Rows {
   void (*attention_softmax_backward)(T* dp, const T* p, int64_t rows, int64_t cols, T scale);
 
   // y = (x - mean) rstd * weight + bias, rstd = 1 / sqrt(var + eps), var with divisor cols,
-  // two-pass. mean, rstd: (rows). weight, bias: (cols), bias may be null.
+  // two-pass. mean, rstd: (rows). weight, bias: (cols), bias may be null. If mean is null, 0 stands
+  // in its place: then rstd = 1 / sqrt(mean of x^2 + eps), which is RMS normalisation.
   void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps,
                      int64_t rows, int64_t cols);
   // dx is written (may be dy); dweight and dbias, (cols), are accumulated into; each may be null.
+  // mean is null if it was null before.
   void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean,
                               const T* rstd, const T* weight, int64_t rows, int64_t cols);
 

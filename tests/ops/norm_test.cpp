@@ -1,36 +1,12 @@
-// layer_norm: the table of cases, and what no table can say.
+// Normalisation: what no table can say.
 #include "gradus/ops/norm.h"
 
-#include "ops/op_case.h"
+#include "gradus/arithmetic.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
-
-double slow_layer_norm(const Arrays& in, const Shape& index) {
-  const int64_t n = in[0].size(-1);
-  const auto x = [&](int64_t j) { return in[0].at(with(index, -1, j)); };
-  double mean = 0, variance = 0;
-  for (int64_t j = 0; j < n; ++j) mean += x(j) / static_cast<double>(n);
-  for (int64_t j = 0; j < n; ++j)
-    variance += (x(j) - mean) * (x(j) - mean) / static_cast<double>(n);
-  const double weight = in[1].at({index[-1]}), bias = in.size() > 2 ? in[2].at({index[-1]}) : 0;
-  return (x(index[-1]) - mean) / std::sqrt(variance + 1e-5) * weight + bias;
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    LayerNorm, SlowOpTest,
-    testing::ValuesIn(cases({
-        {.name = "layer_norm",
-         .op = [](const Tensors& in) { return layer_norm(in[0], in[1]); },
-         .element = slow_layer_norm,
-         .shapes = {{{3, 5}, {5}}, {{2, 3, 7}, {7}}, {{5}, {5}}, {{3, 37}, {37}}}},
-        {.name = "layer_norm_bias",
-         .op = [](const Tensors& in) { return layer_norm(in[0], in[1], in[2]); },
-         .element = slow_layer_norm,
-         .shapes =
-             {{{3, 5}, {5}, {5}}, {{2, 3, 7}, {7}, {7}}, {{5}, {5}, {5}}, {{13, 19}, {19}, {19}}}},
-    })),
-    case_name);
 
 // More rows than one chunk has, so that partial sums of the weight's gradient are combined.
 TEST(LayerNorm, ManyRowsGiveTheGradientsOfTheirHalvesTogether) {
@@ -82,6 +58,15 @@ TEST(LayerNorm, OfAConstantRowIsItsBias) {
   for (const double g : x.grad().to_vector()) EXPECT_TRUE(std::isfinite(g));
 }
 
+// What a single element lacks is variance: only the rounding of its gradient's terms is left.
+TEST(LayerNorm, OfASingleElementIsItsBias) {
+  const Tensor x = parameter(random_array({3, 1})), bias(random_array({1}, 2));
+  const Tensor y = layer_norm(x, Tensor(random_array({1}, 3)), bias);
+  EXPECT_EQ(y.value().to_vector(), std::vector<double>(3, bias.value().item()));
+  y.backward(random_array({3, 1}, 4));
+  for (const double g : x.grad().to_vector()) EXPECT_NEAR(g, 0, 1e-13 / std::sqrt(1e-5));
+}
+
 TEST(LayerNorm, UsesTheEpsilonThatItIsGiven) {
   const Tensor x(Array::of({-1, 1}, {1, 2}, DType::float64)),
       weight(Array::full({2}, 1, DType::float64));
@@ -104,7 +89,44 @@ TEST(LayerNorm, OfNoRows) {
   EXPECT_EQ(weight.grad().to_vector(), std::vector<double>(5, 0));
 }
 
-TEST(LayerNormErrors, NameTheRuleAndTheShapes) {
+// Without a mean to take away, and with the same weight, rms_norm is what layer_norm makes of rows
+// whose mean is 0.
+TEST(RmsNorm, IsLayerNormWhereTheMeanIsZero) {
+  Array x = random_array({3, 37});
+  x = x - sum(x, {1}, true) / 37;
+  const Array weight = random_array({37}, 2);
+  EXPECT_LE(relative_distance(rms_norm(Tensor(x), Tensor(weight)).value(),
+                              layer_norm(Tensor(x), Tensor(weight)).value()),
+            1e-14);
+}
+
+TEST(RmsNorm, CanBeCheckedByHand) {
+  const Tensor x(Array::of({1, -7, 0, 0}, {2, 2}, DType::float64));
+  // mean(x^2) + eps = (1 + 49) / 2 + 39 = 8 * 8
+  EXPECT_EQ(rms_norm(x, {}, 39).value().to_vector(), (std::vector<double>{0.125, -0.875, 0, 0}));
+}
+
+TEST(BatchNorm, NormalisesEachChannelOverTheBatch) {
+  // Channel 0 holds 1, 3, 5, 7, of mean 4 and variance 5; channel 1 holds 2 everywhere.
+  const Array x = Array::of({1, 3, 2, 2, 5, 7, 2, 2}, {2, 2, 2}, DType::float64);
+  const BatchStatistics s = batch_statistics(x);
+  EXPECT_EQ(s.mean.to_vector(), (std::vector<double>{4, 2}));
+  EXPECT_EQ(s.variance.to_vector(), (std::vector<double>{5, 0}));
+  const Tensor y = batch_norm(Tensor(x), {}, {}, 4);
+  EXPECT_EQ(y.value().to_vector(), (std::vector<double>{-1, -1.0 / 3, 0, 0, 1.0 / 3, 1, 0, 0}));
+  EXPECT_TRUE(same_bits(batch_norm(Tensor(x), s, {}, {}, 4).value(), y.value()));
+}
+
+TEST(BatchNorm, ALargeMeanCostsOnlyTheDigitsOfTheInput) {
+  Array x = Array(random_array({5, 3, 7}) * 64).to(DType::int64).to(DType::float32) / 64;
+  const Array near = batch_norm(Tensor(x)).value(), far = batch_norm(Tensor(x + 1e4)).value();
+  // A rounded mean moves all elements of a channel together, by up to half a unit of 1e4.
+  EXPECT_LE(relative_distance(far, near), 1e-6 + 0x1p-11);
+  EXPECT_LE(relative_distance(batch_statistics(x + 1e4).variance, batch_statistics(x).variance),
+            1e-6);
+}
+
+TEST(NormErrors, NameTheRuleAndTheShapes) {
   const auto zeros = [](const Shape& shape) { return Tensor(Array::zeros(shape)); };
   EXPECT_EQ(error_of([&] {
               layer_norm(zeros({2, 3}), zeros({2}));
@@ -118,6 +140,30 @@ TEST(LayerNormErrors, NameTheRuleAndTheShapes) {
               layer_norm(zeros({2, 3}), Tensor(random_array({3})));
             }),
             "layer_norm: x is float32, but the weight float64");
+  EXPECT_EQ(error_of([&] {
+              rms_norm(zeros({2, 3}), zeros({2}));
+            }),
+            "rms_norm: x [2, 3] with a weight of shape [2]");
+  EXPECT_EQ(error_of([&] { rms_norm(Tensor(1.0)); }),
+            "rms_norm: x needs at least one axis, got []");
+  EXPECT_EQ(error_of([&] {
+              batch_norm(zeros({2, 3}), zeros({2}));
+            }),
+            "batch_norm: x [2, 3] with a weight of shape [2]");
+  EXPECT_EQ(error_of([&] { batch_norm(zeros({3})); }),
+            "batch_norm: x needs the axes (N, C, ...), got [3]");
+  EXPECT_EQ(error_of([&] {
+              batch_norm(zeros({1, 3, 1}));
+            }),
+            "batch_norm: a single element in each channel of x [1, 3, 1]");
+  EXPECT_EQ(error_of([&] {
+              batch_norm(zeros({5, 3}), batch_statistics(random_array({5, 2})));
+            }),
+            "batch_norm: x float32 [5, 3] with a mean or variance float64 [2]");
+  EXPECT_EQ(error_of([&] {
+              batch_statistics(Array::of_indices({1, 2}, {2, 1}));
+            }),
+            "batch_statistics: needs float32 or float64, got int64");
 }
 
 }  // namespace

@@ -157,16 +157,17 @@ void cross_entropy_backward(T* dx, const T* dloss, const T* x, const T* log_sum_
   }
 }
 
-// ---- layer normalisation -----------------------------------------------------------------------
+// ---- normalisation -----------------------------------------------------------------------------
 
 // y_j = xhat_j w_j + b_j with xhat_j = (x_j - mean) rstd. The variance is the mean of (x - mean)^2,
-// and not E[x^2] - mean^2, which loses every digit when the mean is large.
+// and not E[x^2] - mean^2, which loses every digit when the mean is large. RMS normalisation is the
+// same with 0 in place of the mean.
 template <class T>
 void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps,
                 int64_t rows, int64_t cols) {
   const T n = static_cast<T>(cols);
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-    const T m = sum<T>(cols, each(x)) / n;
+    const T m = mean == nullptr ? T(0) : sum<T>(cols, each(x)) / n;
     const auto squared_deviation = [=](int64_t j, int64_t left) {
       const Vec<T> d = load_next(x + j, left) - m;
       return d * d;
@@ -179,7 +180,7 @@ void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bi
       map(y, cols, scale, each(x), each(weight));
     else
       map(y, cols, scale_and_shift, each(x), each(weight), each(bias));
-    mean[i] = m;
+    if (mean != nullptr) mean[i] = m;
     rstd[i] = r;
   }
 }
@@ -189,12 +190,13 @@ void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bi
 // x reaches the loss through x - mean, whose own slope removes the mean of a gradient, and through
 // rstd, where d rstd / dx_j = -rstd^2 xhat_j / n:
 //   dx_j = rstd (g_j - E[g]) - rstd xhat_j E[g xhat] = rstd (g_j - E[g] - xhat_j E[g xhat]).
+// Without a mean, x is not centred, and no E[g] is taken away.
 template <class T>
 void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean,
                          const T* rstd, const T* weight, int64_t rows, int64_t cols) {
   const T n = static_cast<T>(cols);
   for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, x += cols) {
-    const T m = mean[i], r = rstd[i];
+    const T m = mean == nullptr ? T(0) : mean[i], r = rstd[i];
     const auto xhat = [=](Vec<T> v) { return (v - m) * r; };
     const auto weighted = [=](int64_t j, int64_t left) {
       return load_next(dy + j, left) * load_next(weight + j, left);
@@ -202,7 +204,7 @@ void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, c
     const auto weighted_xhat = [=](int64_t j, int64_t left) {
       return weighted(j, left) * xhat(load_next(x + j, left));
     };
-    const T mean_g = sum<T>(cols, weighted) / n;
+    const T mean_g = mean == nullptr ? T(0) : sum<T>(cols, weighted) / n;
     const T mean_g_xhat = sum<T>(cols, weighted_xhat) / n;
 
     const auto add_xhat = [=](Vec<T> dw, Vec<T> g, Vec<T> v) { return dw + g * xhat(v); };
