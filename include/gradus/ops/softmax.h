@@ -12,7 +12,8 @@ namespace gradus {
 Tensor softmax(const Tensor& x, int axis = -1);
 
 /// log softmax(x) = x - log sum_j exp(x_j) along an axis, exact where softmax itself would round to
-/// 0 or 1.
+/// 0 or 1. Where all x are -inf the result is -inf, the logarithm of 0, and the gradient that
+/// arrives passes through; PyTorch gives NaN there.
 Tensor log_softmax(const Tensor& x, int axis = -1);
 
 }  // namespace gradus
