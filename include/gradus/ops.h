@@ -7,6 +7,7 @@
 #include "gradus/ops/attention.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/conv.h"
+#include "gradus/ops/create.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/embedding.h"
 #include "gradus/ops/linear.h"

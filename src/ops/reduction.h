@@ -14,6 +14,7 @@ namespace gradus {
 //
 //     shape [2, 3, 5], axes {0, 2}: kept [1, 3, 1], without [3], folded (rows, n) = (3, 10)
 struct Reduction {
+  Reduction() = default;
   Reduction(const char* op, const Shape& x, const std::vector<int>& reduced)
       : axes(normalize_axes(op, reduced, x.rank())), kept(x) {
     for (const int axis : axes) {
@@ -40,11 +41,11 @@ struct Reduction {
     return folded.reshape(moved).permute(inverse);
   }
 
-  std::vector<int> axes;   // that are reduced, ascending
-  Shape kept, without;     // the shape with size 1 at these axes, and without them
-  int64_t rows, n = 1;     // the sizes after folding
-  std::vector<int> order;  // of the axes of x: first the kept ones, then the reduced ones
-  Shape moved;             // the shape of x in that order
+  std::vector<int> axes;    // that are reduced, ascending
+  Shape kept, without;      // the shape with size 1 at these axes, and without them
+  int64_t rows = 1, n = 1;  // the sizes after folding
+  std::vector<int> order;   // of the axes of x: first the kept ones, then the reduced ones
+  Shape moved;              // the shape of x in that order
 };
 
 // Calls f(row, offset of the row's first element) for all rows of n elements, in parallel where

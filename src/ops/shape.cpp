@@ -1,13 +1,52 @@
 #include "gradus/ops/shape.h"
 
+#include <fmt/ranges.h>
+
 #include "gradus/arithmetic.h"
 
 namespace gradus {
 
-Tensor reshape(const Tensor& x, const Shape& shape) {
+namespace {
+
+// The same elements in the same order; so are those of the gradient.
+Tensor reshaped(const char* op, const Tensor& x, const Shape& shape) {
   return record(
-      "reshape", x.value().reshape(shape), {x},
+      op, x.value().reshape(shape), {x},
       [before = x.shape()](const Array& dy, Inputs in) { in.add(0, dy.reshape(before)); });
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) { return reshaped("reshape", x, shape); }
+
+Tensor flatten(const Tensor& x, int first, int last) {
+  if (x.rank() == 0) return reshaped("flatten", x, {1});
+  first = normalize_axis("flatten", first, x.rank());
+  last = normalize_axis("flatten", last, x.rank());
+  check(first <= last, "flatten: axis {} does not come before axis {}", first, last);
+  Shape shape = x.shape();
+  for (; last > first; --last) {
+    shape[last - 1] *= shape[last];
+    shape = shape.erased(last);
+  }
+  return reshaped("flatten", x, shape);
+}
+
+Tensor unsqueeze(const Tensor& x, int axis) {
+  axis = normalize_axis("unsqueeze", axis, x.rank() + 1);
+  return reshaped("unsqueeze", x, x.shape().inserted(axis, 1));
+}
+
+Tensor squeeze(const Tensor& x, int axis) {
+  axis = normalize_axis("squeeze", axis, x.rank());
+  return reshaped("squeeze", x, x.size(axis) == 1 ? x.shape().erased(axis) : x.shape());
+}
+
+Tensor squeeze(const Tensor& x) {
+  Shape shape = x.shape();
+  for (int axis = x.rank() - 1; axis >= 0; --axis)
+    if (shape[axis] == 1) shape = shape.erased(axis);
+  return reshaped("squeeze", x, shape);
 }
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
@@ -38,39 +77,52 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t stop, int64_t ste
                 });
 }
 
+Tensor select(const Tensor& x, int axis, int64_t index) {
+  return record("select", x.value().select(axis, index), {x},
+                [axis, index](const Array& dy, Inputs in) {
+                  Array part = in.buffer(0).select(axis, index);  // as in slice
+                  add_in_place(part, dy);
+                });
+}
+
 Tensor expand(const Tensor& x, const Shape& shape) {
   return record("expand", x.value().expand(shape), {x}, [](const Array& dy, Inputs in) {
     in.add(0, dy);
   });  // Inputs sums it back to x's shape
 }
 
-Tensor concat(const std::vector<Tensor>& parts, int axis) {
-  check(!parts.empty(), "concat: needs at least one tensor");
-  const Tensor& first = parts.front();
-  const int along = normalize_axis("concat", axis, first.rank());
-  Shape shape = first.shape();
-  shape[along] = 0;
-  for (const Tensor& part : parts) {
-    check(part.rank() == first.rank() && part.shape().erased(along) == first.shape().erased(along),
-          "concat: {} and {} differ in an axis other than {}", first.shape(), part.shape(), along);
-    check(part.dtype() == first.dtype(), "concat: dtypes differ: {} and {}", name(first.dtype()),
-          name(part.dtype()));
-    shape[along] += part.size(along);
-  }
-  Array value(shape, first.dtype());
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int axis) {
+  axis = normalize_axis("split", axis, x.rank());
+  const auto rule = [&](bool holds) {
+    check(holds, "split: the sizes [{}] do not add up to axis {} of {}", fmt::join(sizes, ", "),
+          axis, x.shape());
+  };
+  std::vector<Tensor> pieces;
   int64_t start = 0;
-  for (const Tensor& part : parts) {
-    value.slice(along, start, start + part.size(along)).copy_from(part.value());
-    start += part.size(along);
+  for (const int64_t size : sizes) {
+    rule(size >= 0 && size <= x.size(axis) - start);
+    pieces.push_back(slice(x, axis, start, start + size));
+    start += size;
   }
+  rule(start == x.size(axis));
+  return pieces;
+}
+
+std::vector<Tensor> split(const Tensor& x, int64_t size, int axis) {
+  axis = normalize_axis("split", axis, x.rank());
+  check(size >= 1, "split: pieces must have at least 1 element, got {}", size);
   std::vector<int64_t> sizes;
-  for (const Tensor& part : parts) sizes.push_back(part.size(along));
-  return record("concat", std::move(value), parts,
-                [sizes = std::move(sizes), along](const Array& dy, Inputs in) {
-                  int64_t begin = 0;
-                  for (size_t i = 0; i < sizes.size(); begin += sizes[i++])
-                    if (in.wants(i)) in.add(i, dy.slice(along, begin, begin + sizes[i]));
-                });
+  int64_t left = x.size(axis);
+  for (; left > size; left -= size) sizes.push_back(size);
+  sizes.push_back(left);
+  return split(x, sizes, axis);
+}
+
+std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis) {
+  axis = normalize_axis("chunk", axis, x.rank());
+  check(count >= 1, "chunk: needs at least 1 chunk, got {}", count);
+  const int64_t size = x.size(axis) / count + (x.size(axis) % count != 0);
+  return split(x, std::max<int64_t>(1, size), axis);
 }
 
 }  // namespace gradus

@@ -1,151 +1,14 @@
-// Ops that move elements: the table of cases, and what no table can say.
+// Ops that move elements: what the table of cases cannot say.
 #include "gradus/ops/shape.h"
 
-#include "ops/op_case.h"
+#include "gradus/arithmetic.h"
+#include "gradus/ops/create.h"
+#include "gradus/ops/elementwise.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
-
-// The row-major number of an index, and the element of that number.
-int64_t flat(const Shape& shape, const Shape& index) {
-  int64_t number = 0;
-  for (int axis = 0; axis < shape.rank(); ++axis) number = number * shape[axis] + index[axis];
-  return number;
-}
-double flat_element(const Array& x, int64_t number) {
-  return x.to_vector()[static_cast<size_t>(number)];
-}
-
-SlowFamily reshaped(const std::string& name, const Shape& to, const Shape& result,
-                    const std::vector<std::vector<Shape>>& shapes) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return reshape(in[0], to); },
-          .element = [=](const Arrays& in,
-                         const Shape& index) { return flat_element(in[0], flat(result, index)); },
-          .shapes = shapes};
-}
-
-SlowFamily transposed(const std::string& name, int a, int b,
-                      const std::vector<std::vector<Shape>>& shapes) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return transpose(in[0], a, b); },
-          .element =
-              [=](const Arrays& in, Shape index) {
-                std::swap(index[a], index[b]);
-                return in[0].at(index);
-              },
-          .shapes = shapes};
-}
-
-SlowFamily permuted(const std::string& name, const std::vector<int>& order, const Shape& shape) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return permute(in[0], order); },
-          .element =
-              [=](const Arrays& in, const Shape& index) {
-                Shape source = index;
-                for (int i = 0; i < index.rank(); ++i)
-                  source[order[static_cast<size_t>(i)]] = index[i];
-                return in[0].at(source);
-              },
-          .shapes = {{shape}}};
-}
-
-// slice(x, axis, start, stop, step), whose first element is number `begin` of the axis.
-SlowFamily sliced(const std::string& name, int axis, int64_t start, int64_t stop, int64_t step,
-                  int64_t begin, const Shape& shape) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return slice(in[0], axis, start, stop, step); },
-          .element =
-              [=](const Arrays& in, const Shape& index) {
-                return in[0].at(with(index, axis, begin + index[axis] * step));
-              },
-          .shapes = {{shape}}};
-}
-
-SlowFamily expanded(const std::string& name, const Shape& to, const Shape& from) {
-  return {
-      .name = name,
-      .op = [=](const Tensors& in) { return expand(in[0], to); },
-      .element = [](const Arrays& in, const Shape& index) { return at_broadcast(in[0], index); },
-      .shapes = {{from}}};
-}
-
-SlowFamily concatenated(const std::string& name, int axis,
-                        const std::vector<std::vector<Shape>>& shapes) {
-  return {.name = name,
-          .op = [=](const Tensors& in) { return concat(in, axis); },
-          .element =
-              [=](const Arrays& in, Shape index) {
-                size_t part = 0;
-                for (; index[axis] >= in[part].size(axis); ++part)
-                  index[axis] -= in[part].size(axis);
-                return in[part].at(index);
-              },
-          .shapes = shapes};
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Shape, SlowOpTest,
-    testing::ValuesIn(cases({
-        reshaped("reshape_flat", {105}, {105}, {{{3, 5, 7}}, {{105}}, {{15, 1, 7}}}),
-        reshaped("reshape_open", {5, -1, 3}, {5, 7, 3}, {{{3, 5, 7}}, {{105}}}),
-        reshaped("reshape_ones", {1, 15, 1}, {1, 15, 1}, {{{3, 5}}, {{15}}}),
-        reshaped("reshape_scalar", Shape{}, Shape{}, {{{1, 1}}, {Shape{}}}),
-        transposed("transpose_last", -2, -1, {{{3, 5}}, {{2, 3, 5}}}),
-        transposed("transpose_outer", 0, -1, {{{3, 5, 7}}, {{2, 3, 5, 7}}}),
-        transposed("transpose_heads", 1, 2, {{{2, 3, 5, 7}}}),
-        transposed("transpose_same", 1, 1, {{{3, 5}}}),
-        permuted("permute_cycle", {2, 0, 1}, {3, 5, 7}),
-        permuted("permute_back", {1, 2, 0}, {3, 5, 7}),
-        permuted("permute_negative", {-1, 0, -2}, {3, 5, 7}),
-        permuted("permute_four", {2, 0, 3, 1}, {2, 3, 5, 7}),
-        sliced("slice_first_axis", 0, 1, 3, 1, 1, {5, 3}),
-        sliced("slice_last_axis", -1, 2, 5, 1, 2, {3, 7}),
-        sliced("slice_step", 1, 1, 7, 2, 1, {3, 7, 2}),
-        sliced("slice_negative", 1, -3, -1, 1, 4, {3, 7}),
-        sliced("slice_clamped", 0, -100, 100, 3, 0, {7}),
-        sliced("slice_everything", 0, 0, 5, 1, 0, {5, 3}),
-        expanded("expand_column", {3, 5}, {3, 1}),
-        expanded("expand_new_axes", {2, 3, 5}, {5}),
-        expanded("expand_both", {2, 3, 5, 7}, {3, 1, 7}),
-        expanded("expand_scalar", {3, 5}, Shape{}),
-        expanded("expand_nothing", {3, 5}, {3, 5}),
-        concatenated("concat_rows", 0, {{{3, 5}, {1, 5}, {2, 5}}, {{3}, {4}}, {{3, 5}}}),
-        concatenated("concat_columns", -1, {{{3, 5}, {3, 1}, {3, 2}}, {{2, 3, 5}, {2, 3, 7}}}),
-        concatenated("concat_middle", 1, {{{2, 3, 5}, {2, 1, 5}}}),
-        // Overlapping slices, and one tensor in two places.
-        {.name = "slice_overlapping",
-         .op =
-             [](const Tensors& in) {
-               return slice(in[0], 0, 0, 4) * slice(in[0], 0, 3, 7) + slice(in[0], 0, 1, 5);
-             },
-         .element =
-             [](const Arrays& in, const Shape& i) {
-               const auto x = [&](int64_t ahead) { return in[0].at(with(i, 0, i[0] + ahead)); };
-               return x(0) * x(3) + x(1);
-             },
-         .shapes = {{{7}}, {{7, 3}}}},
-        {.name = "concat_itself",
-         .op =
-             [](const Tensors& in) {
-               return concat({in[0], in[0], in[0]}, 1);
-             },
-         .element = [](const Arrays& in, const Shape& i) { return in[0].at(with(i, 1, i[1] % 5)); },
-         .shapes = {{{3, 5}}}},
-        // Heads cut out of one projection, as attention does it.
-        {.name = "split_heads",
-         .op =
-             [](const Tensors& in) {
-               const Tensor third = slice(in[0], -1, 6, 12);  // (B, T, 3 width) -> (B, T, width)
-               return transpose(reshape(third, {2, 5, 3, 2}), 1, 2);  // (B, H, T, D)
-             },
-         .element =
-             [](const Arrays& in, const Shape& i) {
-               return in[0].at({i[0], i[2], 6 + 2 * i[1] + i[3]});
-             },
-         .shapes = {{{2, 5, 18}}}},
-    })),
-    case_name);
 
 TEST(Views, ShareTheStorageAndConcatDoesNot) {
   const Tensor x(counting({3, 5, 7}));
@@ -153,6 +16,11 @@ TEST(Views, ShareTheStorageAndConcatDoesNot) {
                           permute(x, {2, 0, 1}),   slice(x, 1, 1, 5, 2),
                           expand(x, {2, 3, 5, 7}), reshape(transpose(x, 0, 1), {5, 3, 7, 1})};
   for (const Tensor& view : views) EXPECT_TRUE(view.value().shares_storage_with(x.value()));
+  const Tensor more[] = {select(x, 1, 2), unsqueeze(x, 1), squeeze(unsqueeze(x, 0)), flatten(x),
+                         split(x, 2)[1],  chunk(x, 2)[0],  to(x, DType::float64)};
+  for (const Tensor& view : more) EXPECT_TRUE(view.value().shares_storage_with(x.value()));
+  for (const Tensor& copy : {stack({x, x}), flip(x), pad(x, {{}, {}, {}}), tril(x)})
+    EXPECT_FALSE(copy.value().shares_storage_with(x.value()));
   EXPECT_FALSE(concat({x}).value().shares_storage_with(x.value()));
   EXPECT_FALSE(reshape(transpose(x), {105}).value().shares_storage_with(x.value()));
 }
@@ -171,6 +39,65 @@ TEST(Concat, OfMixedInputsSendsGradientsToTheOnesThatWantThem) {
   const Tensor y = concat({constant, x, constant}, 1);
   y.backward(counting({2, 7}));
   EXPECT_EQ(x.grad().to_vector(), (std::vector<double>{3, 10}));
+}
+
+// The gradient comes back in the dtype that it left; on the way some digits are gone.
+TEST(To, TakesGradientsFromOnePrecisionToTheOther) {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const DType other = dtype == DType::float32 ? DType::float64 : DType::float32;
+    for (const Array& layout : in_every_layout(random_array({3, 5}, 1, dtype))) {
+      const Tensor x = parameter(layout);
+      const Tensor y = to(x, other);
+      EXPECT_EQ(y.dtype(), other);
+      EXPECT_TRUE(same_bits(y.value(), layout.to(other)));
+      const Array dy = random_array({3, 5}, 2, other);
+      (y * y).backward(dy);
+      EXPECT_EQ(x.grad().dtype(), dtype);
+      EXPECT_LE(relative_distance(x.grad(), (y.value() * dy * 2).to(dtype)), 1e-7);
+    }
+  }
+  EXPECT_FALSE(to(random_parameter({3}), DType::int64).requires_grad());
+  EXPECT_FALSE(to(random_parameter({3}), DType::boolean).requires_grad());
+}
+
+TEST(Split, IsAVectorOfItsPieces) {
+  const Tensor x(counting({5, 2}));
+  EXPECT_EQ(split(x, 2).size(), 3U);
+  EXPECT_EQ(split(x, 5).size(), 1U);
+  EXPECT_EQ(split(x, 100).size(), 1U);
+  EXPECT_EQ(split(x, std::vector<int64_t>{4, 1})[1].value().to_vector(),
+            (std::vector<double>{8, 9}));
+  EXPECT_EQ(chunk(x, 4).size(), 3U);  // as torch.chunk
+  EXPECT_EQ(split(Tensor(Array::zeros({0, 2})), 2).size(), 1U);
+}
+
+TEST(Shapes, IndicesAndMasksMoveToo) {
+  const Tensor ids(Array::of_indices({1, 2, 3}, {3}));
+  EXPECT_EQ(flip(ids).value().to_vector(), (std::vector<double>{3, 2, 1}));
+  EXPECT_EQ(pad(ids, {{1, 1}}, 9).value().to_vector(), (std::vector<double>{9, 1, 2, 3, 9}));
+  EXPECT_EQ(stack({ids, ids}).shape(), (Shape{2, 3}));
+  EXPECT_EQ(repeat(Tensor(Array::of_bools({true, false}, {2})), {2}).value().to_vector(),
+            (std::vector<double>{1, 0, 1, 0}));
+}
+
+TEST(Create, EndpointsAreExactAndDtypesAreKept) {
+  const Array line = linspace(0.1, 0.7, 4, DType::float64);
+  EXPECT_EQ(line.at({0}), 0.1);
+  EXPECT_EQ(line.at({3}), 0.7);
+  EXPECT_EQ(arange(0, 4).dtype(), DType::float32);
+  EXPECT_EQ(arange(0, 4, 1, DType::int64).to_vector(), (std::vector<double>{0, 1, 2, 3}));
+  EXPECT_EQ(lower_triangle(2, 2).dtype(), DType::boolean);
+  EXPECT_EQ(eye(0).shape(), (Shape{0, 0}));
+}
+
+TEST(CreateErrors, NameTheRule) {
+  EXPECT_EQ(error_of([] { arange(0, 5, 0); }), "arange: no steps of 0 lead from 0 to 5");
+  EXPECT_EQ(error_of([] { arange(0, 5, -1); }), "arange: no steps of -1 lead from 0 to 5");
+  EXPECT_EQ(error_of([] { arange(0, INFINITY); }), "arange: no steps of 1 lead from 0 to inf");
+  EXPECT_EQ(error_of([] { arange(NAN, 1); }), "arange: no steps of 1 lead from nan to 1");
+  EXPECT_EQ(error_of([] { linspace(0, 1, 3, DType::int64); }),
+            "linspace: needs float32 or float64, got int64");
+  EXPECT_EQ(error_of([] { linspace(0, 1, -1); }), "shape: negative size in [-1]");
 }
 
 TEST(Concat, MovesIndicesToo) {
@@ -195,6 +122,35 @@ TEST(ShapeErrors, NameTheOpTheRuleAndTheShapes) {
             }),
             "expand: shapes [2, 3] and [3, 3] do not broadcast");
   EXPECT_EQ(error_of([&] { expand(x, {3}); }), "expand: [2, 3] does not expand to [3]");
+  EXPECT_EQ(error_of([&] { flatten(x, 1, 0); }), "flatten: axis 1 does not come before axis 0");
+  EXPECT_EQ(error_of([&] { unsqueeze(x, 3); }), "unsqueeze: axis 3 of a tensor of rank 3");
+  EXPECT_EQ(error_of([&] { squeeze(x, 2); }), "squeeze: axis 2 of a tensor of rank 2");
+  EXPECT_EQ(error_of([&] { select(x, 1, 3); }), "select: index 3 on axis 1 of [2, 3]");
+  EXPECT_EQ(error_of([&] { split(x, 0); }), "split: pieces must have at least 1 element, got 0");
+  EXPECT_EQ(error_of([&] { split(x, 1, 2); }), "split: axis 2 of a tensor of rank 2");
+  using Sizes = std::vector<int64_t>;
+  EXPECT_EQ(error_of([&] {
+              split(x, Sizes{1, 1}, 1);
+            }),
+            "split: the sizes [1, 1] do not add up to axis 1 of [2, 3]");
+  EXPECT_EQ(error_of([&] {
+              split(x, Sizes{2, 2}, 1);
+            }),
+            "split: the sizes [2, 2] do not add up to axis 1 of [2, 3]");
+  EXPECT_EQ(error_of([&] { chunk(x, 0); }), "chunk: needs at least 1 chunk, got 0");
+  EXPECT_EQ(error_of([&] { stack({}); }), "stack: needs at least one tensor");
+  EXPECT_EQ(error_of([&] { stack({x, y}); }), "stack: shapes differ: [2, 3] and [2, 4]");
+  EXPECT_EQ(error_of([&] { stack({x, x}, 3); }), "stack: axis 3 of a tensor of rank 3");
+  EXPECT_EQ(error_of([&] { repeat(x, {2}); }), "repeat: 1 numbers for a tensor of rank 2");
+  EXPECT_EQ(error_of([&] { repeat(x, {2, -1}); }), "repeat: -1 times along axis 1");
+  EXPECT_EQ(error_of([&] { flip(x, {0, -2}); }), "flip: axis -2 is named twice");
+  EXPECT_EQ(error_of([&] { pad(x, {{1, 1}}); }), "pad: 1 paddings for a tensor of rank 2");
+  EXPECT_EQ(error_of([&] {
+              pad(x, {{1, 1}, {0, -1}});
+            }),
+            "pad: 0 and -1 elements around axis 1 (slice takes away)");
+  EXPECT_EQ(error_of([&] { tril(select(x, 0, 0)); }), "tril: needs matrices, got [3]");
+  EXPECT_EQ(error_of([&] { triu(select(x, 0, 0)); }), "triu: needs matrices, got [3]");
   EXPECT_EQ(error_of([&] { concat({}); }), "concat: needs at least one tensor");
   EXPECT_EQ(error_of([&] {
               concat({x, y, z}, 1);

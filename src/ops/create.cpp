@@ -1,0 +1,59 @@
+#include "gradus/ops/create.h"
+
+#include <cmath>
+
+namespace gradus {
+namespace {
+
+// The array of f(0), f(1), ...
+template <class F>
+Array tabulate(int64_t count, DType dtype, F f) {
+  Array result({count}, dtype);
+  dispatch(dtype, [&]<class T> {
+    T* out = result.mutable_data<T>();
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(f(static_cast<double>(i)));
+  });
+  return result;
+}
+
+// true where f(row, column)
+template <class F>
+Array mask_of(int64_t rows, int64_t cols, F f) {
+  Array mask({rows, cols}, DType::boolean);
+  bool* out = mask.mutable_data<bool>();
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < cols; ++j) out[i * cols + j] = f(i, j);
+  return mask;
+}
+
+}  // namespace
+
+Array arange(double start, double stop, double step, DType dtype) {
+  const double count = std::ceil((stop - start) / step);
+  check(step != 0 && count >= 0 && count < 0x1p62, "arange: no steps of {} lead from {} to {}",
+        step, start, stop);
+  return tabulate(static_cast<int64_t>(count), dtype, [=](double i) { return start + i * step; });
+}
+
+Array linspace(double start, double stop, int64_t count, DType dtype) {
+  check(is_floating(dtype), "linspace: needs float32 or float64, got {}", name(dtype));
+  const auto last = static_cast<double>(count - 1);
+  const double step = count > 1 ? (stop - start) / last : 0;
+  // From both ends to the middle, so that both are exact.
+  return tabulate(count, dtype, [=](double i) {
+    return 2 * i <= last ? start + i * step : stop - (last - i) * step;
+  });
+}
+
+Array eye(int64_t n, DType dtype) {
+  return mask_of(n, n, [](int64_t i, int64_t j) { return i == j; }).to(dtype);
+}
+
+Array lower_triangle(int64_t rows, int64_t cols, int64_t diagonal) {
+  return mask_of(rows, cols, [=](int64_t i, int64_t j) { return j - i <= diagonal; });
+}
+Array upper_triangle(int64_t rows, int64_t cols, int64_t diagonal) {
+  return mask_of(rows, cols, [=](int64_t i, int64_t j) { return j - i >= diagonal; });
+}
+
+}  // namespace gradus
