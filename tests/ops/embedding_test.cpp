@@ -1,48 +1,11 @@
-// embedding: the table of cases, and what no table can say.
+// embedding: what the table of cases cannot say.
 #include "gradus/ops/embedding.h"
 
-#include "ops/op_case.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
-
-SlowFamily looked_up(const std::string& name, const std::vector<int64_t>& ids, const Shape& shape,
-                     const std::vector<std::vector<Shape>>& tables) {
-  const Array indices = Array::of_indices(ids, shape);
-  return {.name = name,
-          .op = [=](const Tensors& in) { return embedding(in[0], indices); },
-          .element =
-              [=](const Arrays& in, const Shape& index) {
-                const double row = indices.at(index.erased(index.rank() - 1));
-                return in[0].at({static_cast<int64_t>(row), index[-1]});
-              },
-          .shapes = tables};
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Embedding, SlowOpTest,
-    testing::ValuesIn(cases({
-        looked_up("embedding_once", {3, 0, 6}, {3}, {{{7, 5}}, {{7, 1}}, {{11, 37}}}),
-        looked_up("embedding_repeated", {2, 5, 2, 2, 0, 5}, {2, 3}, {{{7, 5}}, {{7, 19}}}),
-        looked_up("embedding_one", {4}, Shape{}, {{{7, 3}}}),
-        looked_up("embedding_deep", {1, 0, 1, 1, 0, 1}, {1, 3, 2, 1}, {{{2, 5}}}),
-        // A tied table, used at both ends of a model.
-        {.name = "embedding_tied",
-         .op =
-             [](const Tensors& in) {
-               return linear(embedding(in[0], Array::of_indices({2, 0, 2}, {3})), in[0]);
-             },
-         .element =
-             [](const Arrays& in, const Shape& index) {
-               const int64_t row = index[0] == 1 ? 0 : 2;
-               double total = 0;
-               for (int64_t k = 0; k < in[0].size(1); ++k)
-                 total += in[0].at({row, k}) * in[0].at({index[1], k});
-               return total;
-             },
-         .shapes = {{{5, 3}}}},
-    })),
-    case_name);
 
 TEST(Embedding, RowsThatWereNotLookedUpGetExactlyZero) {
   const Tensor table = parameter(random_array({5, 3}));
