@@ -10,6 +10,7 @@
 #include "gradus/ops/create.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/embedding.h"
+#include "gradus/ops/index.h"
 #include "gradus/ops/linear.h"
 #include "gradus/ops/loss.h"
 #include "gradus/ops/matmul.h"
