@@ -70,7 +70,7 @@ Array sum_axes(const Array& a, int first, int last) {
 }  // namespace
 
 Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
-  check(is_floating(a.dtype()), "sum: needs float32 or float64, got {}", name(a.dtype()));
+  check_floating("sum", a.dtype());
   const std::vector<int> summed = normalize_axes("sum", axes, a.rank());
   Array result = a;
   for (size_t last = summed.size(); last-- > 0;) {  // neighbouring axes are summed together

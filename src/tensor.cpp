@@ -32,8 +32,7 @@ Array& Tensor::mutable_value() {
 }
 
 Tensor parameter(Array value) {
-  check(is_floating(value.dtype()), "parameter: needs float32 or float64, got {}",
-        name(value.dtype()));
+  check_floating("parameter", value.dtype());
   Tensor leaf(std::move(value));
   leaf.node_ =
       std::make_shared<Node>("leaf", leaf.shape(), leaf.dtype(), std::vector<NodePtr>{}, nullptr);

@@ -28,6 +28,11 @@ size_t size_of(DType dtype);
 /// True for float32 and float64, the dtypes that can have a gradient.
 inline bool is_floating(DType dtype) { return dtype <= DType::float64; }
 
+/// \throws Error "mean: needs float32 or float64, got int64", unless it has one of these.
+inline void check_floating(std::string_view op, DType dtype) {
+  check(is_floating(dtype), "{}: needs float32 or float64, got {}", op, name(dtype));
+}
+
 /// The dtype that stores the C++ type T: float, double, int64_t or bool.
 template <class T>
 inline constexpr DType dtype_of = [] {
@@ -47,11 +52,8 @@ inline constexpr DType dtype_of<bool> = DType::boolean;
 /// `dispatch_float("gelu", x.dtype(), [&]<class T> { ... });` \throws Error for any other dtype.
 template <class F>
 auto dispatch_float(std::string_view op, DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::float32: return f.template operator()<float>();
-    case DType::float64: return f.template operator()<double>();
-    default: fail("{}: needs float32 or float64, got {}", op, name(dtype));
-  }
+  check_floating(op, dtype);
+  return dtype == DType::float32 ? f.template operator()<float>() : f.template operator()<double>();
 }
 
 /// The same for every dtype.

@@ -36,7 +36,7 @@ Array arange(double start, double stop, double step, DType dtype) {
 }
 
 Array linspace(double start, double stop, int64_t count, DType dtype) {
-  check(is_floating(dtype), "linspace: needs float32 or float64, got {}", name(dtype));
+  check_floating("linspace", dtype);
   const auto last = static_cast<double>(count - 1);
   const double step = count > 1 ? (stop - start) / last : 0;
   // From both ends to the middle, so that both are exact.

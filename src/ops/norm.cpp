@@ -131,7 +131,7 @@ Tensor normalise_channels(const Tensor& x, const BatchStatistics& statistics, bo
 }
 
 void check_batch(const char* op, const Array& x) {
-  check(is_floating(x.dtype()), "{}: needs float32 or float64, got {}", op, name(x.dtype()));
+  check_floating(op, x.dtype());
   check(x.rank() >= 2, "{}: x needs the axes (N, C, ...), got {}", op, x.shape());
 }
 
