@@ -83,6 +83,13 @@ struct Elementwise {
 // --------------------------------------------------- All matrices are row-major and dense, (rows,
 // cols), unless a stride is given.
 
+// The probabilities that cross-entropy wants to see: 1 - smoothing for the target, and smoothing
+// shared evenly among all columns. Rows whose target is `ignored` do not count.
+struct CrossEntropyRule {
+  int64_t ignored = -100;
+  double smoothing = 0;
+};
+
 template <class T>
 struct Rows {
   // y = exp(x - max) / sum, row by row; a row that is all -inf gives zeros. y may be x.
@@ -113,13 +120,15 @@ struct Rows {
   void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean,
                               const T* rstd, const T* weight, int64_t rows, int64_t cols);
 
-  // loss[i] = log_sum_exp[i] - x[i, target[i]]; both (rows). target is in [0, cols), checked by the
-  // caller.
+  // loss[i] = log_sum_exp[i] - sum_j q_ij x_ij; both (rows). q_ij is what row i should be: 1 for
+  // the target and 0 elsewhere, smoothed by the rule. target is in [0, cols), checked by the
+  // caller, or ignored: then the loss is 0.
   void (*cross_entropy)(T* loss, T* log_sum_exp, const T* x, const int64_t* target, int64_t rows,
-                        int64_t cols);
-  // dx[i, j] = dloss[i] (exp(x_ij - log_sum_exp_i) - [j == target_i]). dx may be x.
+                        int64_t cols, const CrossEntropyRule& rule);
+  // dx[i, j] = dloss[i] (exp(x_ij - log_sum_exp_i) - q_ij), 0 in an ignored row. dx may be x.
   void (*cross_entropy_backward)(T* dx, const T* dloss, const T* x, const T* log_sum_exp,
-                                 const int64_t* target, int64_t rows, int64_t cols);
+                                 const int64_t* target, int64_t rows, int64_t cols,
+                                 const CrossEntropyRule& rule);
 
   // Sum of n adjacent values, and of their squares, with many partial sums (error grows slowly with
   // n).

@@ -1,54 +1,157 @@
 #include "gradus/ops/loss.h"
 
-#include "gradus/arithmetic.h"
-#include "kernels/kernels.h"
+#include <cmath>
+
+#include "gradus/ops/elementwise.h"
 #include "kernels/parallel.h"
+#include "ops/loss_reduction.h"
 
 namespace gradus {
+namespace {
 
-// loss = mean_i (log sum_j exp(x_ij) - x_it) for the target t of row i, so with s = softmax(x_i)
-// and N rows:
-//   dx_ij = dloss / N (s_ij - [j = t])
-Tensor cross_entropy(const Tensor& logits, const Array& targets_any) {
-  check(logits.rank() >= 1 && logits.shape().erased(logits.rank() - 1) == targets_any.shape(),
-        "cross_entropy: logits {} with targets {}", logits.shape(), targets_any.shape());
-  check(targets_any.dtype() == DType::int64, "cross_entropy: targets must be int64, got {}",
-        name(targets_any.dtype()));
-  const Array x = logits.value().contiguous(), targets = targets_any.contiguous();
-  const int64_t cols = x.size(-1), rows = targets.numel();
-  const int64_t grain = std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, cols));
-  const int64_t* target = targets.data<int64_t>();
-  for (int64_t i = 0; i < rows; ++i)
-    check(target[i] >= 0 && target[i] < cols,
-          "cross_entropy: target {} (at position {}) for {} classes", target[i], i, cols);
+// ---- losses of single elements: that of x beside the target z, and its slopes in both -----------
 
-  Array losses({rows}, x.dtype()), log_sum_exp({rows}, x.dtype());
-  dispatch_float("cross_entropy", x.dtype(), [&]<class T> {
-    T *loss = losses.mutable_data<T>(), *lse = log_sum_exp.mutable_data<T>();
-    const T* data = x.data<T>();
-    kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-      kernels::rows<T>().cross_entropy(loss + begin, lse + begin, data + begin * cols,
-                                       target + begin, end - begin, cols);
+template <class T>
+struct SquaredError {
+  static T loss(T x, T z) { return (x - z) * (x - z); }
+  static T dx(T x, T z) { return 2 * (x - z); }
+  static T dz(T x, T z) { return 2 * (z - x); }
+};
+
+template <class T>
+struct AbsoluteError {
+  static T loss(T x, T z) { return std::abs(x - z); }
+  static T dx(T x, T z) { return static_cast<T>((x > z) - (x < z)); }
+  static T dz(T x, T z) { return dx(z, x); }
+};
+
+// With log sigmoid(x) = -log(1 + e^-x), and 1 - sigmoid(x) = e^-x sigmoid(x):
+//   -z log sigmoid(x) - (1 - z) (log sigmoid(x) - x) = (1 - z) x + log(1 + e^-x),
+// the logarithm being max(-x, 0) + log(1 + e^-|x|), where nothing overflows. The slope in x is
+// sigmoid(x) - z = (1 - z) - sigmoid(-x); of the two forms, the one whose sigmoid is below 1/2
+// keeps its digits.
+template <class T>
+struct BinaryCrossEntropy {
+  static T loss(T x, T z) {
+    return ((1 - z) * x + std::max<T>(-x, 0)) + std::log1p(std::exp(-std::abs(x)));
+  }
+  static T dx(T x, T z) {
+    return x > 0 ? (1 - z) - 1 / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)) - z;
+  }
+  static T dz(T x, T) { return -x; }
+};
+
+// z (log z - x), for x = log q; its limit at z = 0 is 0.
+template <class T>
+struct Divergence {
+  static T loss(T x, T z) { return z == 0 ? 0 : z * (std::log(z) - x); }
+  static T dx(T, T z) { return -z; }
+  static T dz(T x, T z) { return std::log(z) - x + 1; }
+};
+
+// out[i] = f(i), in parallel.
+template <class T, class F>
+Array generate(const Shape& shape, F f) {
+  Array out(shape, dtype_of<T>);
+  T* first = out.mutable_data<T>();
+  kernels::parallel_for(out.numel(), 1 << 11, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) first[i] = f(i);
+  });
+  return out;
+}
+
+template <template <class T> class Loss>
+Tensor elementwise_loss(const char* op, const Tensor& x_any, const Tensor& z_any,
+                        Reduction reduction) {
+  check(x_any.shape() == z_any.shape(), "{}: an input {} with a target {}", op, x_any.shape(),
+        z_any.shape());
+  check(x_any.dtype() == z_any.dtype(), "{}: dtypes differ: {} and {}", op, name(x_any.dtype()),
+        name(z_any.dtype()));
+  const Array x = x_any.value().contiguous(), z = z_any.value().contiguous();
+  const Array losses = dispatch_float(op, x.dtype(), [&]<class T> {
+    return generate<T>(x.shape(), [x = x.data<T>(), z = z.data<T>()](int64_t i) {
+      return Loss<T>::loss(x[i], z[i]);
     });
   });
-  return record(
-      "cross_entropy", sum(losses) / static_cast<double>(rows), {logits},
-      [x = saved(x), log_sum_exp = saved(log_sum_exp), targets = saved(targets), rows, cols, grain](
-          const Array& dy, Inputs in) {
-        const Array weights = (dy / static_cast<double>(rows)).expand({rows}).contiguous();
-        Array dx(x->shape(), x->dtype());
-        dispatch_float("cross_entropy", x->dtype(), [&]<class T> {
-          T* to = dx.mutable_data<T>();
-          const T *data = x->data<T>(), *lse = log_sum_exp->data<T>(), *w = weights.data<T>();
-          const int64_t* t = targets->data<int64_t>();
-          kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-            const int64_t at = begin * cols;
-            kernels::rows<T>().cross_entropy_backward(to + at, w + begin, data + at, lse + begin,
-                                                      t + begin, end - begin, cols);
-          });
-        });
-        in.add(0, dx);
-      });
+  const Reducer reducer(op, reduction, x.shape(), x.numel());
+  return record(op, reducer(losses), {x_any, z_any},
+                [op, x = saved(x), z = saved(z), reducer](const Array& dy, Inputs in) {
+                  const Array dlosses = reducer.spread(dy).contiguous();
+                  dispatch_float(op, x->dtype(), [&]<class T> {
+                    const T *g = dlosses.data<T>(), *from = x->data<T>(), *to = z->data<T>();
+                    const auto dx = [=](int64_t i) { return g[i] * Loss<T>::dx(from[i], to[i]); };
+                    const auto dz = [=](int64_t i) { return g[i] * Loss<T>::dz(from[i], to[i]); };
+                    if (in.wants(0)) in.add(0, generate<T>(x->shape(), dx));
+                    if (in.wants(1)) in.add(1, generate<T>(x->shape(), dz));
+                  });
+                });
+}
+
+}  // namespace
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  return elementwise_loss<SquaredError>("mse_loss", x, target, reduction);
+}
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  return elementwise_loss<AbsoluteError>("l1_loss", x, target, reduction);
+}
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets,
+                                        Reduction reduction) {
+  return elementwise_loss<BinaryCrossEntropy>("binary_cross_entropy_with_logits", logits, targets,
+                                              reduction);
+}
+Tensor kl_div(const Tensor& log_q, const Tensor& target, Reduction reduction) {
+  return elementwise_loss<Divergence>("kl_div", log_q, target, reduction);
+}
+
+// ---- the angle between vectors -----------------------------------------------------------------
+
+namespace {
+
+// max(x, least), and NaN where x is.
+Array at_least(double least, const Array& x_any) {
+  const Array x = x_any.contiguous();
+  return dispatch_float("cosine_similarity", x.dtype(), [&]<class T> {
+    return generate<T>(x.shape(), [p = x.data<T>(), low = static_cast<T>(least)](int64_t i) {
+      return p[i] < low ? low : p[i];
+    });
+  });
+}
+
+Array length_along(const Array& v, int axis) {
+  return sqrt(Tensor(sum(v * v, {axis}, true))).value();
+}
+
+// d cos / da, given b / max(|b|, eps).
+Array cosine_slope(const Array& a, const Array& length, const Array& other, const Array& cosine,
+                   double eps) {
+  const double smallest = a.dtype() == DType::float32 ? 0x1p-126 : 0x1p-1022;  // instead of 0 / 0
+  return (other - cosine * (a / at_least(smallest, length))) / at_least(eps, length);
+}
+
+}  // namespace
+
+// With n = max(|a|, eps), m = max(|b|, eps): cos = sum(a/n b/m). Because d|a| / da = a / |a|,
+//   d cos / da = (b/m - cos a/|a|) / n   and   d cos / db = (a/n - cos b/|b|) / m.
+Tensor cosine_similarity(const Tensor& a_any, const Tensor& b_any, int axis, double eps) {
+  constexpr const char* op = "cosine_similarity";
+  const Shape shape = broadcast(op, a_any.shape(), b_any.shape());
+  check(is_floating(a_any.dtype()) && a_any.dtype() == b_any.dtype(),
+        "{}: needs float32 or float64, the same for both, got {} and {}", op, name(a_any.dtype()),
+        name(b_any.dtype()));
+  axis = normalize_axis(op, axis, shape.rank());
+  const Array a = a_any.value().expand(shape), b = b_any.value().expand(shape);
+  const Array a_length = length_along(a, axis), b_length = length_along(b, axis);
+  const Array cosine =
+      sum(a / at_least(eps, a_length) * (b / at_least(eps, b_length)), {axis}, true);
+  return record(op, cosine.reshape(shape.erased(axis)), {a_any, b_any},
+                [a = saved(a), b = saved(b), a_length = saved(a_length), b_length = saved(b_length),
+                 cosine = saved(cosine), axis, eps](const Array& dy_any, Inputs in) {
+                  const Array dy = dy_any.unsqueeze(axis);
+                  const Array u = *a / at_least(eps, *a_length), v = *b / at_least(eps, *b_length);
+                  if (in.wants(0)) in.add(0, dy * cosine_slope(*a, *a_length, v, *cosine, eps));
+                  if (in.wants(1)) in.add(1, dy * cosine_slope(*b, *b_length, u, *cosine, eps));
+                });
 }
 
 }  // namespace gradus

@@ -240,34 +240,45 @@ TYPED_TEST(RowKernels, AttentionSoftmaxBackwardIsZeroWherePIs) {
 TYPED_TEST(RowKernels, CrossEntropyAgreesWithAPlainLoop) {
   using T = TypeParam;
   on_every_isa([&] {
-    for (const int64_t cols : tail_lengths()) {
-      if (cols == 0) continue;
-      SCOPED_TRACE(::testing::Message() << "cols " << cols);
-      const int64_t n = rows * cols;
-      const std::vector<int64_t> target = {0, cols - 1, cols / 2};
-      const Fenced<T> x = uniform<T>(n, 1, -5, 5), dloss = uniform<T>(rows, 2);
-      Fenced<T> loss(rows), log_sum_exp(rows), dx(n), dx_is_x = x;
-      this->table().cross_entropy(loss.data(), log_sum_exp.data(), x.data(), target.data(), rows,
-                                  cols);
-      this->table().cross_entropy_backward(dx.data(), dloss.data(), x.data(), log_sum_exp.data(),
-                                           target.data(), rows, cols);
-      this->table().cross_entropy_backward(dx_is_x.data(), dloss.data(), dx_is_x.data(),
-                                           log_sum_exp.data(), target.data(), rows, cols);
-      loss.expect_fences_untouched();
-      log_sum_exp.expect_fences_untouched();
-      dx.expect_fences_untouched();
-      EXPECT_TRUE(dx_is_x == dx);
-      for (int64_t i = 0; i < rows; ++i) {
-        const Real exact = exact_log_sum_exp(row_of(x, i, cols));
-        const int64_t t = target[static_cast<size_t>(i)];
-        ASSERT_TRUE(is_close(log_sum_exp[i], exact, 3, 5));
-        ASSERT_TRUE(is_close(loss[i], exact - x[i * cols + t], 3, 5));
-        for (int64_t j = 0; j < cols; ++j)
-          ASSERT_TRUE(is_close(dx[i * cols + j],
-                               dloss[i] * (std::exp(x[i * cols + j] - exact) - Real(j == t)), 16,
-                               3));
+    for (const int64_t cols : tail_lengths())
+      for (const kernels::CrossEntropyRule rule :
+           {kernels::CrossEntropyRule{}, {.ignored = 0}, {.ignored = -1, .smoothing = 0.25}}) {
+        if (cols == 0) continue;
+        SCOPED_TRACE(::testing::Message() << "cols " << cols << ", ignored " << rule.ignored);
+        const int64_t n = rows * cols;
+        const std::vector<int64_t> target = {rule.ignored == -1 ? -1 : 0, cols - 1, cols / 2};
+        const Fenced<T> x = uniform<T>(n, 1, -5, 5), dloss = uniform<T>(rows, 2);
+        Fenced<T> loss(rows), log_sum_exp(rows), dx(n, T(7)), dx_is_x = x;
+        this->table().cross_entropy(loss.data(), log_sum_exp.data(), x.data(), target.data(), rows,
+                                    cols, rule);
+        const auto backward = [&](T* to, const T* from) {
+          this->table().cross_entropy_backward(to, dloss.data(), from, log_sum_exp.data(),
+                                               target.data(), rows, cols, rule);
+        };
+        backward(dx.data(), x.data());
+        backward(dx_is_x.data(), dx_is_x.data());
+        loss.expect_fences_untouched();
+        log_sum_exp.expect_fences_untouched();
+        dx.expect_fences_untouched();
+        EXPECT_TRUE(dx_is_x == dx);
+        for (int64_t i = 0; i < rows; ++i) {
+          const Real exact = exact_log_sum_exp(row_of(x, i, cols));
+          const int64_t t = target[static_cast<size_t>(i)];
+          const bool counts = t != rule.ignored;
+          const Real even = rule.smoothing / static_cast<Real>(cols);
+          Real exact_loss = 0;
+          for (int64_t j = 0; j < cols; ++j) {
+            const Real q = (j == t) * (1 - rule.smoothing) + even, v = x[i * cols + j];
+            exact_loss += q * (exact - v);
+            ASSERT_TRUE(is_close(dx[i * cols + j],
+                                 counts ? dloss[i] * (std::exp(v - exact) - q) : 0, 16, 3));
+          }
+          if (counts) {
+            ASSERT_TRUE(is_close(log_sum_exp[i], exact, 3, 5));
+          }
+          ASSERT_TRUE(is_close(loss[i], counts ? exact_loss : 0, 3, 5));
+        }
       }
-    }
   });
 }
 

@@ -1,8 +1,9 @@
-// cross_entropy: the table of cases, and what no table can say.
+// Losses: what no table can say.
 #include "gradus/ops/loss.h"
 
 #include "gradus/arithmetic.h"
-#include "ops/op_case.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
@@ -13,47 +14,23 @@ Array targets_for(const Shape& shape, int64_t classes) {
   for (int64_t i = 0; i < shape.numel(); ++i) targets.push_back((5 * i + 2) % classes);
   return Array::of_indices(targets, shape);
 }
-Array targets_of(const Array& logits) {
-  return targets_for(logits.shape().erased(logits.rank() - 1), logits.size(-1));
-}
-
-double slow_cross_entropy(const Arrays& in, const Shape&) {
-  const Array targets = targets_of(in[0]);
-  double total = 0, rows = 0;
-  for_each_index(targets.shape(), [&](const Shape& row) {
-    const Shape at_target = row.inserted(row.rank(), static_cast<int64_t>(targets.at(row)));
-    double sum = 0;
-    for (int64_t j = 0; j < in[0].size(-1); ++j) sum += std::exp(in[0].at(with(at_target, -1, j)));
-    total += std::log(sum) - in[0].at(at_target);
-    rows += 1;
-  });
-  return total / rows;
-}
-
-const SlowFamily losses = {
-    .name = "cross_entropy",
-    .op = [](const Tensors& in) { return cross_entropy(in[0], targets_of(in[0].value())); },
-    .element = slow_cross_entropy,
-    .shapes = {{{7}}, {{3, 5}}, {{2, 3, 7}}, {{5, 37}}, {{11, 2}}, {{2, 3, 5, 7}}}};
-
-INSTANTIATE_TEST_SUITE_P(Loss, SlowOpTest, testing::ValuesIn(cases({losses})), case_name);
 
 TEST(CrossEntropy, IsTheMeanOfMinusLogSoftmaxAtTheTargets) {
-  for (const SlowCase& c : cases({losses})) {
-    SCOPED_TRACE(c.name);
-    const Function composed = [](const Tensors& in) {
-      const Array targets = targets_of(in[0].value());
-      Array one_hot = Array::zeros(in[0].shape(), DType::float64);
-      for_each_index(targets.shape(), [&](const Shape& row) {
-        const Shape place = row.inserted(row.rank(), static_cast<int64_t>(targets.at(row)));
-        Array element = one_hot;
-        for (const int64_t i : place) element = element.select(0, i);
-        element.copy_from(Array::scalar(1, DType::float64));
-      });
-      return sum(log_softmax(in[0]) * Tensor(one_hot)) *
-             (-1.0 / static_cast<double>(targets.numel()));
+  for (const Shape& shape : std::vector<Shape>{{7}, {3, 5}, {2, 3, 7}, {5, 37}}) {
+    const Array targets = targets_for(shape.erased(shape.rank() - 1), shape[-1]);
+    Array one_hot = Array::zeros(shape, DType::float64);
+    for_each_index(targets.shape(), [&](const Shape& row) {
+      Array element = one_hot;
+      for (const int64_t i : row) element = element.select(0, i);
+      element.select(0, static_cast<int64_t>(targets.at(row)))
+          .copy_from(Array::scalar(1, DType::float64));
+    });
+    const Function fused = [&](const Tensors& in) { return cross_entropy(in[0], targets); };
+    const Function composed = [&](const Tensors& in) {
+      return sum(log_softmax(in[0]) * Tensor(one_hot)) / -static_cast<double>(targets.numel());
     };
-    expect_same_outcome(run(c.op, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);
+    const Arrays logits = {random_array(shape)};
+    expect_same_outcome(run(fused, logits), run(composed, logits), 1e-14);
   }
 }
 
@@ -98,6 +75,104 @@ TEST(CrossEntropy, ManyRowsGiveTheGradientsOfEachRow) {
   }
   EXPECT_NEAR(loss.item(), total / rows, 1e-13);
   EXPECT_LE(relative_distance(all.grad(), single.grad() / rows), 1e-14);
+}
+
+TEST(CrossEntropy, IgnoredRowsDoNotCountWhateverTheyHold) {
+  const Array logits = random_array({3, 5});
+  Array spoilt = logits.clone();
+  spoilt.select(0, 1).copy_from(Array::full({5}, NAN, DType::float64));
+  for (const int64_t ignored : {-100, 4}) {
+    const Tensor all = parameter(spoilt), some = parameter(logits);
+    const CrossEntropyOptions options{.ignore_index = ignored};
+    const Tensor loss = cross_entropy(all, Array::of_indices({3, ignored, 2}, {3}), options);
+    const Tensor first = cross_entropy(slice(some, 0, 0, 1), Array::of_indices({3}, {1})),
+                 last = cross_entropy(slice(some, 0, 2, 3), Array::of_indices({2}, {1}));
+    EXPECT_NEAR(loss.item(), (first.item() + last.item()) / 2, 1e-15);
+    loss.backward();
+    (first + last).backward();
+    EXPECT_LE(relative_distance(all.grad(), some.grad() / 2), 1e-15);
+  }
+}
+
+TEST(CrossEntropy, OfNoRowIsNaNWithNoGradient) {
+  const Tensor x = parameter(random_array({2, 5}));
+  const Tensor loss = cross_entropy(x, Array::of_indices({-100, -100}, {2}));
+  EXPECT_TRUE(std::isnan(loss.item()));
+  loss.backward();
+  EXPECT_EQ(x.grad().to_vector(), std::vector<double>(10, 0));
+}
+
+TEST(BinaryCrossEntropy, KeepsItsDigitsForLogitsOfEverySize) {
+  const auto expect = [](double x, double z, double loss, double slope) {
+    const Tensor logit = parameter(Array::scalar(x, DType::float64));
+    const Tensor y =
+        binary_cross_entropy_with_logits(logit, Tensor(Array::scalar(z, DType::float64)));
+    EXPECT_DOUBLE_EQ(y.item(), loss) << x << ", " << z;
+    y.backward();
+    EXPECT_DOUBLE_EQ(logit.grad().item(), slope) << x << ", " << z;
+  };
+  for (const double x : {0.5, 5.0, 30.0, 700.0, 1e4}) {
+    const double small = std::log1p(std::exp(-x)), sigmoid = 1 / (1 + std::exp(x));
+    expect(x, 1, small, -sigmoid);
+    expect(-x, 0, small, sigmoid);
+    expect(x, 0, x + small, 1 - sigmoid);
+    expect(-x, 1, x + small, sigmoid - 1);
+  }
+}
+
+TEST(L1Loss, TheGradientOfEqualNumbersIsZero) {
+  const Tensor x = parameter(Array::of({1, 2, 3}, {3}, DType::float64)),
+               z = parameter(Array::of({1, 5, 1}, {3}, DType::float64));
+  const Tensor loss = l1_loss(x, z, Reduction::sum);
+  EXPECT_EQ(loss.item(), 5);
+  loss.backward();
+  EXPECT_EQ(x.grad().to_vector(), (std::vector<double>{0, -1, 1}));
+  EXPECT_EQ(z.grad().to_vector(), (std::vector<double>{0, 1, -1}));
+}
+
+TEST(KLDiv, IsZeroBetweenEqualsAndWhereTheTargetIsZero) {
+  const Tensor p = parameter(Array::of({0.5, 0.5, 0, 0}, {1, 4}, DType::float64));
+  const Tensor log_q = parameter(Array::of(
+      {std::log(0.5), std::log(0.25), std::log(0.25), -INFINITY}, {1, 4}, DType::float64));
+  EXPECT_EQ(kl_div(log(Tensor(p.value())), p.detach(), Reduction::sum).item(), 0);
+  const Tensor loss = kl_div(log_q, p, Reduction::batchmean);
+  EXPECT_NEAR(loss.item(), 0.5 * std::log(2), 1e-16);
+  loss.backward();
+  EXPECT_EQ(log_q.grad().to_vector(), (std::vector<double>{-0.5, -0.5, 0, 0}));
+  EXPECT_EQ(p.grad().at({0, 2}), -INFINITY);
+}
+
+TEST(CosineSimilarity, CanBeCheckedByHand) {
+  const Tensor a = parameter(Array::of({3, 4, 0, 0, 2, 0}, {3, 2}, DType::float64)),
+               b = parameter(Array::of({4, 3, 1, 1, 7, 0}, {3, 2}, DType::float64));
+  const Tensor y = cosine_similarity(a, b);
+  EXPECT_NEAR(y.value().at({0}), 24.0 / 25, 1e-15);
+  EXPECT_EQ(y.value().at({1}), 0);  // with nothing there is no angle
+  EXPECT_EQ(y.value().at({2}), 1);
+  y.backward(Array::full({3}, 1, DType::float64));
+  // (b / |b| - cos a / |a|) / |a|, at right angles to a; it is 1 / eps where a is 0.
+  EXPECT_NEAR(a.grad().at({0, 0}), (0.8 - 0.96 * 0.6) / 5, 1e-15);
+  EXPECT_NEAR(a.grad().at({0, 1}), (0.6 - 0.96 * 0.8) / 5, 1e-15);
+  EXPECT_NEAR(a.grad().at({1, 0}), std::sqrt(0.5) / 1e-8, 1e-6);
+}
+
+TEST(LossErrors, NameTheRuleAndTheShapes) {
+  const Tensor x(Array::zeros({2, 3})), y(Array::zeros({3})), z(random_array({2, 3}));
+  EXPECT_EQ(error_of([&] { mse_loss(x, y); }), "mse_loss: an input [2, 3] with a target [3]");
+  EXPECT_EQ(error_of([&] { kl_div(x, z); }), "kl_div: dtypes differ: float32 and float64");
+  EXPECT_EQ(error_of([&] { l1_loss(Tensor(1.0), Tensor(2.0), Reduction::batchmean); }),
+            "l1_loss: batchmean needs an axis to count, got a loss of shape []");
+  EXPECT_EQ(error_of([&] { cosine_similarity(x, Tensor(Array::zeros({2}))); }),
+            "cosine_similarity: shapes [2, 3] and [2] do not broadcast");
+  EXPECT_EQ(error_of([&] { cosine_similarity(y, y); }),
+            "cosine_similarity: axis 1 of a tensor of rank 1");
+  EXPECT_EQ(error_of([&] { cosine_similarity(x, z); }),
+            "cosine_similarity: needs float32 or float64, the same for both, got float32 and "
+            "float64");
+  EXPECT_EQ(error_of([&] {
+              cross_entropy(x, Array::of_indices({0, 1}, {2}), {.label_smoothing = 1.5});
+            }),
+            "cross_entropy: label_smoothing must lie in [0, 1], got 1.5");
 }
 
 TEST(CrossEntropyErrors, NameTheRuleAndTheShapes) {

@@ -134,26 +134,46 @@ void log_softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t 
   }
 }
 
-// The loss of a row is -log_softmax(x)[target].
+// The loss of a row is -sum_j q_j log_softmax(x)_j, where q is 1 for the target and 0 elsewhere;
+// or, smoothed by s, 1 - s more for the target than the s / n of all others: then it is
+//   (1 - s) (log sum exp x - x_target) + s (log sum exp x - mean of x).
 template <class T>
 void cross_entropy(T* loss, T* log_sum_exps, const T* x, const int64_t* target, int64_t rows,
-                   int64_t cols) {
+                   int64_t cols, const CrossEntropyRule& rule) {
+  const T smoothing = static_cast<T>(rule.smoothing), n = static_cast<T>(cols);
   for (int64_t i = 0; i < rows; ++i, x += cols) {
+    if (target[i] == rule.ignored) {
+      loss[i] = log_sum_exps[i] = T(0);
+      continue;
+    }
     const auto [max, log_total] = log_sum_exp(x, cols);
     loss[i] = (max - x[target[i]]) + log_total;
     log_sum_exps[i] = max + log_total;
+    if (smoothing == T(0)) continue;
+    const auto below_max = [=, m = max](int64_t j, int64_t left) {
+      return m - load_next(x + j, left);
+    };
+    const T even = sum<T>(cols, below_max) / n + log_total;
+    loss[i] = (T(1) - smoothing) * loss[i] + smoothing * even;
   }
 }
 
-// d loss_i / dx_ij = softmax(x_i)_j - [j == target_i], by the derivative of log_softmax above.
+// d loss_i / dx_ij = softmax(x_i)_j - q_ij, by the derivative of log_softmax above.
 template <class T>
 void cross_entropy_backward(T* dx, const T* dloss, const T* x, const T* log_sum_exps,
-                            const int64_t* target, int64_t rows, int64_t cols) {
+                            const int64_t* target, int64_t rows, int64_t cols,
+                            const CrossEntropyRule& rule) {
+  const T smoothing = static_cast<T>(rule.smoothing), n = static_cast<T>(cols);
   for (int64_t i = 0; i < rows; ++i, dx += cols, x += cols) {
-    const T g = dloss[i], lse = log_sum_exps[i];
-    const auto gradient = [=](Vec<T> v) { return g * exp<T>(v - lse); };
+    if (target[i] == rule.ignored) {
+      map(
+          dx, cols, [](Vec<T> zero) { return zero; }, always(T(0)));
+      continue;
+    }
+    const T g = dloss[i], lse = log_sum_exps[i], share = g * (smoothing / n);
+    const auto gradient = [=](Vec<T> v) { return g * exp<T>(v - lse) - share; };
     map(dx, cols, gradient, each(x));
-    dx[target[i]] -= g;
+    dx[target[i]] -= g * (T(1) - smoothing);
   }
 }
 

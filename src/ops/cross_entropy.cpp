@@ -1,0 +1,62 @@
+#include "gradus/arithmetic.h"
+#include "kernels/kernels.h"
+#include "kernels/parallel.h"
+#include "ops/loss_reduction.h"
+
+namespace gradus {
+
+// For a row x_i with target t, s = softmax(x_i) and q_j = [j = t] (smoothed: (1 - e) [j = t] + e /
+// V):
+//   loss_i = log sum_j exp(x_ij) - sum_j q_j x_ij,   dx_ij = dloss_i (s_j - q_j)
+Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
+                     const CrossEntropyOptions& options) {
+  check(logits.rank() >= 1 && logits.shape().erased(logits.rank() - 1) == targets_any.shape(),
+        "cross_entropy: logits {} with targets {}", logits.shape(), targets_any.shape());
+  check(targets_any.dtype() == DType::int64, "cross_entropy: targets must be int64, got {}",
+        name(targets_any.dtype()));
+  check(options.label_smoothing >= 0 && options.label_smoothing <= 1,
+        "cross_entropy: label_smoothing must lie in [0, 1], got {}", options.label_smoothing);
+  const kernels::CrossEntropyRule rule{options.ignore_index, options.label_smoothing};
+  const Array x = logits.value().contiguous(), targets = targets_any.contiguous();
+  const int64_t cols = x.size(-1), rows = targets.numel();
+  const int64_t grain = std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, cols));
+  const int64_t* target = targets.data<int64_t>();
+  int64_t counted = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    if (target[i] == rule.ignored) continue;
+    ++counted;
+    check(target[i] >= 0 && target[i] < cols,
+          "cross_entropy: target {} (at position {}) for {} classes", target[i], i, cols);
+  }
+
+  Array losses(targets.shape(), x.dtype()), log_sum_exp({rows}, x.dtype());
+  dispatch_float("cross_entropy", x.dtype(), [&]<class T> {
+    T *loss = losses.mutable_data<T>(), *lse = log_sum_exp.mutable_data<T>();
+    const T* data = x.data<T>();
+    kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+      kernels::rows<T>().cross_entropy(loss + begin, lse + begin, data + begin * cols,
+                                       target + begin, end - begin, cols, rule);
+    });
+  });
+  const Reducer reducer("cross_entropy", options.reduction, targets.shape(), counted);
+  return record(
+      "cross_entropy", reducer(losses), {logits},
+      [x = saved(x), log_sum_exp = saved(log_sum_exp), targets = saved(targets), rows, cols, grain,
+       rule, reducer](const Array& dy, Inputs in) {
+        const Array dlosses = reducer.spread(dy).contiguous();
+        Array dx(x->shape(), x->dtype());
+        dispatch_float("cross_entropy", x->dtype(), [&]<class T> {
+          T* to = dx.mutable_data<T>();
+          const T *data = x->data<T>(), *lse = log_sum_exp->data<T>(), *dloss = dlosses.data<T>();
+          const int64_t* t = targets->data<int64_t>();
+          kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+            const int64_t at = begin * cols;
+            kernels::rows<T>().cross_entropy_backward(
+                to + at, dloss + begin, data + at, lse + begin, t + begin, end - begin, cols, rule);
+          });
+        });
+        in.add(0, dx);
+      });
+}
+
+}  // namespace gradus
