@@ -1,6 +1,15 @@
 #include "gradus/ops/compare.h"
 
+#include "gradus/arithmetic.h"
+
 namespace gradus {
+
+Array eq(const Tensor& a, const Tensor& b) { return eq(a.value(), b.value()); }
+Array ne(const Tensor& a, const Tensor& b) { return ne(a.value(), b.value()); }
+Array lt(const Tensor& a, const Tensor& b) { return lt(a.value(), b.value()); }
+Array le(const Tensor& a, const Tensor& b) { return le(a.value(), b.value()); }
+Array gt(const Tensor& a, const Tensor& b) { return gt(a.value(), b.value()); }
+Array ge(const Tensor& a, const Tensor& b) { return ge(a.value(), b.value()); }
 
 // ---- the gradient goes to the one that was chosen ----
 
@@ -39,6 +48,7 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
+  check(is_floating(x.dtype()), "clamp: needs float32 or float64, got {}", name(x.dtype()));
   check(low <= high, "clamp: the lower bound {} is not below the upper bound {}", low, high);
   const Array least = Array::scalar(low, x.dtype()), most = Array::scalar(high, x.dtype());
   return record("clamp", minimum(maximum(x.value(), least), most), {x},

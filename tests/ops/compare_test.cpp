@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "gradus/arithmetic.h"
 #include "ops/op_table.h"
 #include "support.h"
 
@@ -102,6 +103,8 @@ TEST(CompareErrors, NameTheOpTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { clamp(a, 2, 1); }),
             "clamp: the lower bound 2 is not below the upper bound 1");
   EXPECT_THROW(clamp(a, nan, 1), Error);
+  EXPECT_EQ(error_of([&] { clamp(Tensor(Array::of_indices({1}, {1})), 0, 1); }),
+            "clamp: needs float32 or float64, got int64");
   EXPECT_EQ(error_of([&] { logical_not(b.value()); }),
             "logical_not: a mask must be bool, got float32");
   EXPECT_EQ(error_of([&] { logical_and(mask, b.value()); }),

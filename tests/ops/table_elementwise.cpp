@@ -33,7 +33,7 @@ void dropout_with(OpTable& t, const std::string& title, double p) {
 void pow_cases(OpTable& t) {
   const auto add = [&](const std::string& title, double exponent, Domain domain) {
     const Function f = on_one([=](const Tensor& a) { return pow(a, exponent); });
-    const std::string torch = "a.pow(" + std::to_string(exponent) + ")";
+    const std::string torch = fmt::format("a.pow({})", exponent);
     for (const Shape& shape : std::vector<Shape>{Shape{}, {1}, {67}, {2, 3, 1, 7}, {3, 0}})
       t.add(title, f, torch, {{Input(shape, domain)}});
     if (exponent == 0.5) return;  // PyTorch then takes the root, which is NaN and not inf at -inf
@@ -104,7 +104,7 @@ void elementwise_cases(OpTable& t) {
       "add number_right", [](const Tensor& a) { return ((a + 2) * 3 - 5) / 7; },
       "((a + 2) * 3 - 5) / 7");
   t.unary(
-      "add number_left", [](const Tensor& a) { return 2 + 3 * (5 - 7 / a); }, "2 + 3 * (5 - 7 / a)",
+      "div number_left", [](const Tensor& a) { return 2 + 3 * (5 - 7 / a); }, "2 + 3 * (5 - 7 / a)",
       Domain::nonzero);
   t.unary(
       "add itself", [](const Tensor& a) { return a + a; }, "a + a");
@@ -113,7 +113,7 @@ void elementwise_cases(OpTable& t) {
   t.unary(
       "mul itself", [](const Tensor& a) { return a * a; }, "a * a");
   t.unary(
-      "div itself", [](const Tensor& a) { return a / (a * a + 2); }, "a / (a * a + 2)");
+      "mul and_div", [](const Tensor& a) { return a / (a * a + 2); }, "a / (a * a + 2)");
   t.unary(
       "neg operator", [](const Tensor& a) { return -a; }, "-a");
 

@@ -2,7 +2,6 @@
 /// Comparisons, and ops that choose: the larger of two, what a mask says, what lies within bounds.
 #pragma once
 
-#include "gradus/arithmetic.h"
 #include "gradus/tensor.h"
 
 namespace gradus {
@@ -10,12 +9,12 @@ namespace gradus {
 /// Comparisons element by element, with broadcasting, as a mask: an Array of bool. What is compared
 /// with NaN is not equal, and neither less nor greater.
 /// \throws Error if the shapes do not broadcast or the dtypes differ.
-inline Array eq(const Tensor& a, const Tensor& b) { return eq(a.value(), b.value()); }
-inline Array ne(const Tensor& a, const Tensor& b) { return ne(a.value(), b.value()); }
-inline Array lt(const Tensor& a, const Tensor& b) { return lt(a.value(), b.value()); }
-inline Array le(const Tensor& a, const Tensor& b) { return le(a.value(), b.value()); }
-inline Array gt(const Tensor& a, const Tensor& b) { return gt(a.value(), b.value()); }
-inline Array ge(const Tensor& a, const Tensor& b) { return ge(a.value(), b.value()); }
+Array eq(const Tensor& a, const Tensor& b);
+Array ne(const Tensor& a, const Tensor& b);
+Array lt(const Tensor& a, const Tensor& b);
+Array le(const Tensor& a, const Tensor& b);
+Array gt(const Tensor& a, const Tensor& b);
+Array ge(const Tensor& a, const Tensor& b);
 inline Array operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
 inline Array operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
 inline Array operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
