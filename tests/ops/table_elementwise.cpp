@@ -78,6 +78,7 @@ void elementwise_cases(OpTable& t) {
   t.unary("sigmoid", sigmoid,
           "F.logsigmoid(a).exp()");  // the slope of a.sigmoid() is 1e-8 off at 20
   t.unary("relu", relu, "a.relu()");
+  t.unary("softplus", softplus, "F.softplus(a)");
   t.unary("silu", silu, "F.silu(a)");
   t.numbers_instead_of_nan("silu", "the slope at infinity is its limit, 1 or 0");
   t.unary("gelu", gelu, "F.gelu(a)");

@@ -50,6 +50,8 @@ inline Tensor sigmoid(const Tensor& x) { return elementwise("sigmoid", x); }
 inline Tensor tanh(const Tensor& x) { return elementwise("tanh", x); }
 /// max(x, 0); the gradient at exactly 0 is 0, as in PyTorch.
 inline Tensor relu(const Tensor& x) { return elementwise("relu", x); }
+/// log(1 + e^x), a smooth relu (Dugas et al. 2000); its slope is the sigmoid.
+inline Tensor softplus(const Tensor& x) { return elementwise("softplus", x); }
 /// x sigmoid(x), also known as swish (Elfwing et al. 2018; Ramachandran et al. 2017).
 inline Tensor silu(const Tensor& x) { return elementwise("silu", x); }
 /// x P(X <= x) for a standard normal X, = x / 2 (1 + erf(x / sqrt 2)): the Gaussian error linear

@@ -23,6 +23,14 @@ struct Sigmoid {
   Vec<T> value, slope;
 };
 
+// log(1 + e^x) = max(x, 0) + log(1 + e) with the same e, of which w = 1 + e keeps but some digits:
+// the others, e - (w - 1), are found exactly, and a change d of w changes log w by d / w.
+template <class T>
+Vec<T> softplus(Vec<T> x) {
+  const Vec<T> e = exp<T>(-abs<T>(x)), w = T(1) + e;
+  return vmax(Vec<T>{}, x) + (log<T>(w) + (e - (w - T(1))) / w);
+}
+
 // x, or the limit that it is beyond; NaN stays NaN. A slope that ends at a limit, as these do, is
 // taken there instead of at infinity, where its formula would say 0 * inf.
 template <class T>
@@ -180,6 +188,7 @@ constexpr Unary<T> unary_functions[] = {
   function<T>("gelu", [](V x) { return gelu<T>(x); }, [](V x) { return gelu_slope<T>(x); }),
   function<T>("gelu_tanh", [](V x) { return gelu_tanh<T>(x); }, [](V x) { return gelu_tanh_slope<T>(x); }),
   function<T>("sigmoid", [](V x) { return Sigmoid<T>(x).value; }, [](V x) { return Sigmoid<T>(x).slope; }),
+  function<T>("softplus", [](V x) { return softplus<T>(x); }, [](V x) { return Sigmoid<T>(x).value; }),
   function<T>("silu", [](V x) { return x * Sigmoid<T>(x).value; }, [](V x) { return silu_slope<T>(x); }),
   function<T>("erf", [](V x) { return erf<T>(x); }, [](V x) { return exp_minus_square<T>(T(1), x) * T(1.1283791670955125739); }),
   function<T>("abs", [](V x) { return abs<T>(x); }, [](V x) { return sign<T>(x); }),
