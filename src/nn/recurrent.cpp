@@ -24,21 +24,17 @@ Tensor map_input(const char* op, const Tensor& x, int rank, const RecurrentWeigh
   check(x.rank() == rank && x.size(-1) == w.weight_ih.size(1),
         "{}: an input of shape {}, it must have rank {} and {} features", op, x.shape(), rank,
         w.weight_ih.size(1));
+  check(rank == 2 || x.size(1) > 0, "{}: a sequence without elements, {}", op, x.shape());
   return linear(x, w.weight_ih, w.bias_ih);
 }
 
 // Walks along from_x, (B, T, G hidden): step(from_x at t) gives output t, (B, hidden), and all of
 // them become (B, T, hidden).
 template <class Step>
-Tensor along(const char* op, const Tensor& from_x, Step step) {
-  const int64_t batch = from_x.size(0), length = from_x.size(1), features = from_x.size(2);
-  check(length > 0, "{}: a sequence without elements, {}", op, from_x.shape());
+Tensor along(const Tensor& from_x, Step step) {
   std::vector<Tensor> outputs;
-  for (int64_t t = 0; t < length; ++t) {
-    const Tensor h = step(reshape(slice(from_x, 1, t, t + 1), {batch, features}));
-    outputs.push_back(reshape(h, {batch, 1, h.size(1)}));
-  }
-  return concat(outputs, 1);
+  for (int64_t t = 0; t < from_x.size(1); ++t) outputs.push_back(step(select(from_x, 1, t)));
+  return stack(outputs, 1);
 }
 
 }  // namespace
@@ -85,8 +81,8 @@ LSTMState LSTMCell::step(const Tensor& from_x, const LSTMState& state) const {
   const Tensor h = state_or_zeros("lstm", state.h, from_x, hidden());
   const Tensor c = state_or_zeros("lstm", state.c, from_x, hidden());
   const Tensor z = from_x + linear(h, weight_hh, bias_hh);  // (B, 4 hidden)
-  const auto gate = [&](int64_t k) { return slice(z, 1, k * hidden(), (k + 1) * hidden()); };
-  const Tensor i = sigmoid(gate(0)), f = sigmoid(gate(1)), g = tanh(gate(2)), o = sigmoid(gate(3));
+  const std::vector<Tensor> gate = split(z, hidden(), 1);
+  const Tensor i = sigmoid(gate[0]), f = sigmoid(gate[1]), g = tanh(gate[2]), o = sigmoid(gate[3]);
   const Tensor memory = f * c + i * g;
   return {o * tanh(memory), memory};
 }
@@ -95,7 +91,7 @@ LSTMState LSTMCell::step(const Tensor& from_x, const LSTMState& state) const {
 
 RNN::Result RNN::operator()(const Tensor& x, const Tensor& h) const {
   Result result{{}, h};
-  result.output = along("rnn", map_input("rnn", x, 3, cell), [&](const Tensor& from_x) {
+  result.output = along(map_input("rnn", x, 3, cell), [&](const Tensor& from_x) {
     return result.h = cell.step(from_x, result.h);
   });
   return result;
@@ -103,7 +99,7 @@ RNN::Result RNN::operator()(const Tensor& x, const Tensor& h) const {
 
 LSTM::Result LSTM::operator()(const Tensor& x, const LSTMState& state) const {
   Result result{{}, state};
-  result.output = along("lstm", map_input("lstm", x, 3, cell), [&](const Tensor& from_x) {
+  result.output = along(map_input("lstm", x, 3, cell), [&](const Tensor& from_x) {
     result.state = cell.step(from_x, result.state);
     return result.state.h;
   });

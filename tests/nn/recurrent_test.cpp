@@ -194,7 +194,7 @@ TEST(Recurrent, ErrorsNameTheLayerTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] {
               lstm(zeros({2, 0, 3}));
             }),
-            "lstm: a sequence without elements, [2, 0, 20]");
+            "lstm: a sequence without elements, [2, 0, 3]");
   EXPECT_EQ(error_of([&] {
               rnn(zeros({2, 7, 3}), zeros({1, 5}));
             }),
