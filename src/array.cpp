@@ -122,6 +122,7 @@ Array Array::view(int64_t offset, const Shape& shape, const Strides& strides) co
 }
 
 Array Array::reshape(const Shape& requested) const {
+  storage();  // an empty handle is an error, though it has as few elements as some shapes
   Shape shape = requested;
   int open = -1;
   for (int axis = 0; axis < shape.rank(); ++axis) {

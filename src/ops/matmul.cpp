@@ -1,6 +1,7 @@
 #include "gradus/ops/matmul.h"
 
 #include "gradus/arithmetic.h"
+#include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
 
 namespace gradus {
@@ -35,6 +36,16 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
                   if (in.wants(0)) in.add(0, gemm(dy, transposed(*b)));  // da = dy bT
                   if (in.wants(1)) in.add(1, gemm(transposed(*a), dy));  // db = aT dy
                 });
+}
+
+// A column times a row.
+Tensor outer(const Tensor& a, const Tensor& b) {
+  check(a.rank() == 1 && b.rank() == 1, "outer: needs two vectors, got {} and {}", a.shape(),
+        b.shape());
+  check(a.dtype() == b.dtype() && is_floating(a.dtype()),
+        "outer: needs float32 or float64 on both sides, got {} and {}", name(a.dtype()),
+        name(b.dtype()));
+  return unsqueeze(a, 1) * b;
 }
 
 }  // namespace gradus

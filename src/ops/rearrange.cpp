@@ -42,6 +42,8 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
   for (const Tensor& part : parts) {
     check(part.shape() == parts.front().shape(), "stack: shapes differ: {} and {}",
           parts.front().shape(), part.shape());
+    check(part.dtype() == parts.front().dtype(), "stack: dtypes differ: {} and {}",
+          name(parts.front().dtype()), name(part.dtype()));
     layers.push_back(unsqueeze(part, axis));
   }
   return concat(layers, axis);
@@ -120,24 +122,24 @@ Tensor pad(const Tensor& x, const std::vector<Padding>& paddings, double value) 
 
 namespace {
 
-// Zero where hidden; so is the gradient.
-Tensor without(const char* op, const Tensor& x, const Array& hidden) {
-  return record(op, masked_fill(x.value(), hidden, 0), {x},
-                [hidden = saved(hidden)](const Array& dy, Inputs in) {
-                  in.add(0, masked_fill(dy, *hidden, 0));
-                });
+// Zero where hidden (rows, cols, diagonal) says so; the gradient too.
+Tensor without(const char* op, const Tensor& x, int64_t diagonal,
+               Array (*hidden)(int64_t rows, int64_t cols, int64_t diagonal)) {
+  check(x.rank() >= 2, "{}: needs matrices, got {}", op, x.shape());
+  check(is_floating(x.dtype()), "{}: needs float32 or float64, got {}", op, name(x.dtype()));
+  const Array mask = hidden(x.size(-2), x.size(-1), diagonal);
+  return record(
+      op, masked_fill(x.value(), mask, 0), {x},
+      [mask = saved(mask)](const Array& dy, Inputs in) { in.add(0, masked_fill(dy, *mask, 0)); });
 }
 
 }  // namespace
 
 Tensor tril(const Tensor& x, int diagonal) {
-  check(x.rank() >= 2, "tril: needs matrices, got {}", x.shape());
-  return without("tril", x, upper_triangle(x.size(-2), x.size(-1), int64_t{diagonal} + 1));
+  return without("tril", x, int64_t{diagonal} + 1, upper_triangle);
 }
-
 Tensor triu(const Tensor& x, int diagonal) {
-  check(x.rank() >= 2, "triu: needs matrices, got {}", x.shape());
-  return without("triu", x, lower_triangle(x.size(-2), x.size(-1), int64_t{diagonal} - 1));
+  return without("triu", x, int64_t{diagonal} - 1, lower_triangle);
 }
 
 Tensor to(const Tensor& x, DType dtype) {

@@ -9,6 +9,11 @@
 namespace gradus {
 namespace {
 
+Reduction floating(const char* op, const Tensor& x, const std::vector<int>& axes) {
+  check(is_floating(x.dtype()), "{}: needs float32 or float64, got {}", op, name(x.dtype()));
+  return {op, x.shape(), axes};
+}
+
 // `scale` times the sum. Every element of x had the same influence, so dx is scale dy, repeated
 // along the axes that were summed.
 Tensor scaled_sum(const char* op, const Tensor& x, const Reduction& r, bool keepdim, double scale) {
@@ -58,18 +63,18 @@ double variance_scale(const Reduction& r, int correction) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
-  return scaled_sum("sum", x, Reduction("sum", x.shape(), axes), keepdim, 1);
+  return scaled_sum("sum", x, floating("sum", x, axes), keepdim, 1);
 }
 
 Tensor mean(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
-  const Reduction r("mean", x.shape(), axes);
+  const Reduction r = floating("mean", x, axes);
   return scaled_sum("mean", x, r, keepdim, 1 / static_cast<double>(r.n));
 }
 
 // With d_i = x_i - m and s = 1 / (n - correction), var = s sum_i d_i^2. Moving x_i moves the mean m
 // too, but sum_i d_i is 0, so that m's share vanishes: dx_i = 2 s dy d_i.
 Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int correction) {
-  const Reduction r("variance", x.shape(), axes);
+  const Reduction r = floating("variance", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
   return record("variance", sum(d * d, r.axes, keepdim) * s, {x},
@@ -81,7 +86,7 @@ Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int
 // y = sqrt(var), so dy = dvar / (2 y), and from above dx_i = (s dy / y) d_i.
 Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool keepdim,
                           int correction) {
-  const Reduction r("standard_deviation", x.shape(), axes);
+  const Reduction r = floating("standard_deviation", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
   const Array y = unary("sqrt", sum(d * d, r.axes, keepdim) * s);
@@ -94,7 +99,7 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool ke
 // With m = max x, e_i = exp(x_i - m) and t = sum_i e_i, y = m + log t and dx_i = dy e_i / t: the
 // softmax of x. Where all x are -inf, t is 0 and none of them has an influence.
 Tensor logsumexp(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
-  const Reduction r("logsumexp", x.shape(), axes);
+  const Reduction r = floating("logsumexp", x, axes);
   const Array m = finite_maximum(x, r);
   const Array e = unary("exp", x.value() - m);
   const Array t = sum(e, r.axes, true);
@@ -144,7 +149,7 @@ void norm_backward(T* dx, double dy, const T* x, double y, int64_t n, double p) 
 
 Tensor norm(const Tensor& x, const std::vector<int>& axes, bool keepdim, double p) {
   check(p >= 1, "norm: needs p >= 1, got {}", p);
-  const Reduction r("norm", x.shape(), axes);
+  const Reduction r = floating("norm", x, axes);
   check(r.n > 0 || !std::isinf(p), "norm: the maximum of no elements, shape {}", x.shape());
   const Array folded = r.fold(x.value());
   Array y({r.rows}, x.dtype());
@@ -194,7 +199,7 @@ Array running_sums(const Reduction& r, const Array& x_any, bool from_the_end) {
 // y_i = sum of x_j over j <= i, so that x_j is in all y_i with i >= j: dx_j is the sum of those
 // dy_i, running from the end.
 Tensor cumsum(const Tensor& x, int axis) {
-  const Reduction r("cumsum", x.shape(), {axis});
+  const Reduction r = floating("cumsum", x, {axis});
   return record("cumsum", running_sums(r, x.value(), false), {x},
                 [r](const Array& dy, Inputs in) { in.add(0, running_sums(r, dy, true)); });
 }

@@ -1,65 +1,21 @@
-// linear: the table of cases, and what no table can say.
+// linear: what the table of cases cannot say.
 #include "gradus/ops/linear.h"
 
 #include "gradus/arithmetic.h"
-#include "ops/op_case.h"
+#include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
-
-double slow_linear(const Arrays& in, const Shape& index) {
-  const Array &x = in[0], &weight = in[1];
-  double total = in.size() > 2 ? in[2].at({index[-1]}) : 0;
-  for (int64_t k = 0; k < x.size(-1); ++k)
-    total += x.at(with(index, -1, k)) * weight.at({index[-1], k});
-  return total;
-}
-
-const std::vector<SlowCase> table = cases({
-    {.name = "linear",
-     .op = [](const Tensors& in) { return linear(in[0], in[1]); },
-     .element = slow_linear,
-     .shapes = {{{3, 5}, {7, 5}},
-                {{2, 3, 5}, {7, 5}},
-                {{5}, {3, 5}},
-                {{1, 5}, {1, 5}},
-                {{7, 19}, {23, 19}},
-                {{2, 3, 5, 7}, {11, 7}}}},
-    {.name = "linear_bias",
-     .op = [](const Tensors& in) { return linear(in[0], in[1], in[2]); },
-     .element = slow_linear,
-     .shapes = {{{3, 5}, {7, 5}, {7}},
-                {{2, 3, 5}, {7, 5}, {7}},
-                {{5}, {3, 5}, {3}},
-                {{1, 1}, {1, 1}, {1}},
-                {{13, 3}, {37, 3}, {37}}}},
-    // A tied weight: its gradient collects both uses.
-    {.name = "linear_twice",
-     .op = [](const Tensors& in) { return linear(linear(in[0], in[1]), in[1]); },
-     .element =
-         [](const Arrays& in, const Shape& index) {
-           double total = 0;
-           for (int64_t k = 0; k < in[0].size(-1); ++k)
-             total += slow_linear(in, with(index, -1, k)) * in[1].at({index[-1], k});
-           return total;
-         },
-     .shapes = {{{3, 5}, {5, 5}}, {{2, 3, 5}, {5, 5}}}},
-});
-
-INSTANTIATE_TEST_SUITE_P(Linear, SlowOpTest, testing::ValuesIn(table), case_name);
-
-TEST(Linear, EveryPathOfTheProductHasTheSameGradients) {
-  expect_gradients_on_every_path_of_gemm(table);
-}
 
 TEST(Linear, IsMatmulPlusBias) {
   const Function composed = [](const Tensors& in) {
     return matmul(in[0], transpose(in[1])) + in[2];
   };
-  for (const SlowCase& c : table) {
-    if (c.shapes.size() < 3) continue;
+  for (const OpCase& c : op_table()) {
+    if (!c.name.starts_with("linear_bias") || c.kind == Kind::empty) continue;
     SCOPED_TRACE(c.name);
-    expect_same_outcome(run(c.op, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);
+    expect_same_outcome(run(c.call, inputs_of(c)), run(composed, inputs_of(c)), 1e-14);
   }
 }
 

@@ -46,9 +46,8 @@ void look_ups(OpTable& t) {
   for (const int classes : {3, 5}) {
     const Array indices = Array::of_indices({2, 0, 1, 2}, {2, 2});
     t.add("one_hot " + std::to_string(classes),
-          on_one([=](const Tensor& a) { return Tensor(one_hot(indices, classes, a.dtype())) * a; }),
-          fmt::format("F.one_hot({}, {}).double() * a", torch_literal(indices), classes),
-          {{Shape{}}});
+          on_one([=](const Tensor& a) { return Tensor(one_hot(indices, classes, a.dtype())); }),
+          fmt::format("F.one_hot({}, {}).double()", torch_literal(indices), classes), {{{1}}});
   }
 }
 

@@ -1,5 +1,5 @@
 /// \file
-/// The matrix product of two activations. (A weight times activations is `linear`.)
+/// Products of two activations. (A weight times activations is `linear`.)
 #pragma once
 
 #include "gradus/tensor.h"
@@ -10,5 +10,8 @@ namespace gradus {
 /// left and a column on the right, and that axis is missing from the result, as in PyTorch. \throws
 /// Error "matmul: inner sizes differ: [2, 3] @ [4, 5]".
 Tensor matmul(const Tensor& a, const Tensor& b);
+
+/// y_ij = a_i b_j: vectors (M) and (N) -> (M, N). \throws Error unless both are vectors.
+Tensor outer(const Tensor& a, const Tensor& b);
 
 }  // namespace gradus
