@@ -74,13 +74,22 @@ Array minimum(const Array& a, const Array& b) { return binary("minimum", a, b); 
 Array pow(const Array& a, const Array& b) { return binary("pow", a, b); }
 Array pow(const Array& a, double b) { return pow(a, Array::scalar(b, a.dtype())); }
 
+namespace {
+void check_places(std::string_view op, const Array& a) {
+  check(!a.repeats_elements(),
+        "{}: in place, into {}, which was expanded: its elements share memory", op, a.shape());
+}
+}  // namespace
+
 void add_in_place(Array& a, const Array& b) {
+  check_places("add", a);
   check_same_dtype("add", a, b);
   const Array addend = a.shares_storage_with(b) ? b.clone() : b;  // they may overlap
   binary_into("add", a, a, addend.expand(a.shape()));
 }
 
 void scale_in_place(Array& a, double b) {
+  check_places("mul", a);
   binary_into("mul", a, a, Array::scalar(b, a.dtype()).expand(a.shape()));
 }
 

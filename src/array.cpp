@@ -100,6 +100,13 @@ bool Array::is_contiguous() const {
   return true;
 }
 
+// Views come from slicing, reordering and repeating axes, and only the last makes places meet.
+bool Array::repeats_elements() const {
+  for (int axis = 0; axis < rank(); ++axis)
+    if (strides_[axis] == 0 && shape_[axis] > 1) return numel_ > 0;
+  return false;
+}
+
 bool Array::is_dense() const { return is_contiguous() || strides_ == dense_strides(); }
 
 Storage& Array::storage() const {
@@ -224,6 +231,8 @@ Array Array::to(DType dtype) const {
 void Array::copy_from(const Array& source) {
   check(source.shape_ == shape_ && source.dtype_ == dtype_, "copy: {} {} into {} {}",
         name(source.dtype_), source.shape_, name(dtype_), shape_);
+  check(!repeats_elements(), "copy: into {}, which was expanded: its elements share memory",
+        shape_);
   if (shares_storage_with(source)) return copy_from(source.clone());  // they may overlap
   dispatch(dtype_, [&]<class T> {
     copy_strided(mutable_data<T>(), strides_, source.data<T>(), source.strides_, shape_);

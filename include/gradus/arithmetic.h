@@ -45,10 +45,10 @@ Array logical_or(const Array& a, const Array& b);
 /// mask ? a : b; all three broadcast, a and b have one dtype, whichever.
 Array where(const Array& mask, const Array& a, const Array& b);
 
-/// a += b in a's own storage, of which no element may appear twice in a; b broadcasts to a's shape,
-/// and may overlap with a.
+/// a += b in a's own storage; b broadcasts to a's shape, and may overlap with a. \throws Error if a
+/// repeats elements (it was expanded): one place would be added to several times, or once.
 void add_in_place(Array& a, const Array& b);
-/// a *= b in a's own storage.
+/// a *= b in a's own storage, under the same rule.
 void scale_in_place(Array& a, double b);
 /// mask ? value : a; the mask (bool) broadcasts to a's shape.
 Array masked_fill(const Array& a, const Array& mask, double value);

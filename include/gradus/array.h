@@ -51,6 +51,9 @@ class Array {
   bool is_contiguous() const;
   /// True if the elements fill one block without gaps or overlaps, in any order of the axes.
   bool is_dense() const;
+  /// True if one place in memory stands for several elements, as after expand: such an array cannot
+  /// be written to.
+  bool repeats_elements() const;
   /// True if no other Array, view or saved tensor holds this storage.
   bool is_unique() const { return storage_.use_count() == 1; }
   /// The block of memory behind this array. \throws Error for an empty handle.
@@ -102,7 +105,7 @@ class Array {
   /// A copy of another dtype; this if it already has that dtype.
   Array to(DType dtype) const;
   /// Copies the elements of `source`, of the same shape and dtype, into this array's storage; the
-  /// two may overlap.
+  /// two may overlap. \throws Error if this array repeats elements.
   void copy_from(const Array& source);
 
   // ---- single elements, for people and tests ----

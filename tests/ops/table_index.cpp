@@ -63,7 +63,7 @@ void embeddings(OpTable& t) {
   looked_up("repeated", {2, 5, 2, 2, 0, 5}, {2, 3}, {{{7, 5}}, {{7, 19}}});
   looked_up("one", {4}, Shape{}, {{{7, 3}}});
   looked_up("deep", {1, 0, 1, 1, 0, 1}, {1, 3, 2, 1}, {{{2, 5}}});
-  looked_up("none", {}, {2, 0}, {{{5, 3}}});
+  looked_up("none", {}, {2, 0}, {{{5, 3}}, {{0, 3}}});
   // A tied table, used at both ends of a model.
   const Array ids = Array::of_indices({2, 0, 2}, {3});
   t.add("embedding tied",

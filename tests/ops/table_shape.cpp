@@ -124,6 +124,7 @@ void pieces(OpTable& t) {
   expanded("scalar", {3, 5}, "3, 5", Shape{});
   expanded("nothing", {3, 5}, "3, 5", {3, 5});
   expanded("empty", {0, 5}, "0, 5", {1, 5});
+  expanded("no rows", {0, 5}, "0, 5", {0, 1});
 }
 
 void copies(OpTable& t) {
