@@ -1,0 +1,81 @@
+#include "gradus/nn/position.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gradus/ops.h"
+
+namespace gradus::nn {
+
+Array sinusoidal_positions(int64_t length, int64_t width, int64_t start, DType dtype) {
+  check(width >= 0 && width % 2 == 0, "sinusoidal positions: the width must be even, got {}",
+        width);
+  std::vector<double> values;
+  for (int64_t p = start; p < start + length; ++p)
+    for (int64_t column = 0; column < width; column += 2) {
+      const double exponent = -static_cast<double>(column) / static_cast<double>(width);
+      const double angle = static_cast<double>(p) * std::pow(10000, exponent);
+      values.push_back(std::sin(angle));
+      values.push_back(std::cos(angle));
+    }
+  return Array::of(values, {length, width}, dtype);
+}
+
+Tensor SinusoidalPosition::operator()(const Tensor& x, int64_t start) const {
+  check(x.rank() >= 2, "sinusoidal positions: x must be (..., time, width), got {}", x.shape());
+  return x + Tensor(sinusoidal_positions(x.size(-2), x.size(-1), start, x.dtype()));
+}
+
+LearnedPosition::LearnedPosition(int64_t positions, int64_t width, Generator& generator)
+    : weight(parameter(randn({positions, width}, generator))) {}
+
+Tensor LearnedPosition::operator()(const Tensor& x, int64_t start) const {
+  check(x.rank() >= 2 && x.size(-1) == weight.size(1),
+        "learned positions: x must be (..., time, {}), got {}", weight.size(1), x.shape());
+  const int64_t end = start + x.size(-2);
+  check(start >= 0 && end <= weight.size(0), "learned positions: {} to {} of 0 to {}", start, end,
+        weight.size(0));
+  return x + slice(weight, 0, start, end);
+}
+
+void LearnedPosition::visit(Visitor& visitor) { visitor("weight", weight); }
+
+int64_t relative_bucket(int64_t distance, const RelativeConfig& config) {
+  int64_t buckets = config.buckets, first = 0, d = std::max<int64_t>(0, -distance);
+  if (config.bidirectional) {
+    buckets /= 2;
+    if (distance > 0) first = buckets;
+    d = std::abs(distance);
+  }
+  const int64_t exact = buckets / 2;  // distances below it have a bucket of their own
+  if (d < exact) return first + d;
+  // exact + (how far d lies from exact to max_distance, by its logarithm) * (buckets - exact), in
+  // float32 as in the original, so that no distance changes sides.
+  const auto ratio = [exact](int64_t x) {
+    return static_cast<float>(x) / static_cast<float>(exact);
+  };
+  const float share = std::log(ratio(d)) / std::log(ratio(config.max_distance));
+  const auto more = static_cast<int64_t>(share * static_cast<float>(buckets - exact));
+  return first + std::min(exact + more, buckets - 1);
+}
+
+RelativePosition::RelativePosition(const RelativeConfig& config) : config_(config) {
+  const int64_t exact = config.buckets / (config.bidirectional ? 4 : 2);
+  check(config.heads >= 1, "relative positions: {} heads", config.heads);
+  check(exact >= 1 && config.max_distance > exact,
+        "relative positions: {} buckets for distances up to {}", config.buckets,
+        config.max_distance);
+  weight = parameter(Array::zeros({config.buckets, config.heads}));
+}
+
+Tensor RelativePosition::operator()(int64_t queries, int64_t keys, int64_t start) const {
+  std::vector<int64_t> buckets;
+  for (int64_t q = start; q < start + queries; ++q)
+    for (int64_t k = 0; k < keys; ++k) buckets.push_back(relative_bucket(k - q, config_));
+  const Tensor bias = embedding(weight, Array::of_indices(buckets, {queries, keys}));
+  return permute(bias, {2, 0, 1});  // (queries, keys, heads) -> (heads, queries, keys)
+}
+
+void RelativePosition::visit(Visitor& visitor) { visitor("weight", weight); }
+
+}  // namespace gradus::nn
