@@ -54,10 +54,10 @@ GPT::GPT(const GPTConfig& config, Generator& generator)
   nn::init_normal(token_embedding.weight, deviation, generator);
   nn::init_normal(position_embedding.weight, deviation, generator);
   for (nn::TransformerBlock& b : blocks) {
-    init(b.attention.in_proj, deviation);
-    init(b.attention.out_proj, residual);
-    init(b.feed_forward.fc1, deviation);
-    init(b.feed_forward.fc2, residual);
+    init(b.self_attn.in_proj, deviation);
+    init(b.self_attn.out_proj, residual);
+    init(b.feed_forward.linear1, deviation);
+    init(b.feed_forward.linear2, residual);
   }
 }
 
@@ -79,7 +79,7 @@ Tensor GPT::embed(const Array& tokens, int64_t first_position) const {
 
 Tensor GPT::operator()(const Array& tokens) const {
   Tensor x = embed(tokens, 0);
-  for (const nn::TransformerBlock& block : blocks) x = block(x, {.causal = true, .mask = {}});
+  for (const nn::TransformerBlock& block : blocks) x = block(x, {.causal = true});
   return head(x);
 }
 

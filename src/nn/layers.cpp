@@ -48,20 +48,49 @@ void LayerNorm::visit(Visitor& visitor) {
   visitor("bias", bias);
 }
 
+RMSNorm::RMSNorm(int64_t width, double eps)
+    : weight(parameter(Array::full({width}, 1))), eps_(eps) {}
+
+void RMSNorm::visit(Visitor& visitor) { visitor("weight", weight); }
+
 Dropout::Dropout(double p, Generator& generator) : p_(p), generator_(&generator) {
   check(p >= 0 && p <= 1, "dropout: the probability must lie in [0, 1], got {}", p);
 }
 
 FeedForward::FeedForward(int64_t width, int64_t hidden, Generator& generator, Bias bias,
-                         double dropout)
-    : fc1(width, hidden, generator, bias),
-      fc2(hidden, width, generator, bias),
+                         double dropout, Activation activation)
+    : linear1(width, hidden, generator, bias),
+      linear2(hidden, width, generator, bias),
+      activation_(activation),
       dropout_(dropout, generator) {}
 
+Tensor FeedForward::operator()(const Tensor& x) const {
+  const auto f = [this](const Tensor& h) {
+    switch (activation_) {
+      case Activation::relu: return relu(h);
+      case Activation::gelu: return gelu(h);
+      case Activation::gelu_tanh: break;
+    }
+    return gelu_tanh(h);
+  };
+  return dropout_(linear2(f(linear1(x))));
+}
+
 void FeedForward::visit(Visitor& visitor) {
-  visitor("fc1", fc1);
-  visitor("fc2", fc2);
+  visitor("linear1", linear1);
+  visitor("linear2", linear2);
   visitor("dropout", dropout_);
+}
+
+SwiGLU::SwiGLU(int64_t width, int64_t hidden, Generator& generator, Bias bias)
+    : w1(width, hidden, generator, bias),
+      w2(hidden, width, generator, bias),
+      w3(width, hidden, generator, bias) {}
+
+void SwiGLU::visit(Visitor& visitor) {
+  visitor("w1", w1);
+  visitor("w2", w2);
+  visitor("w3", w3);
 }
 
 }  // namespace gradus::nn

@@ -31,7 +31,7 @@ void Visitor::operator()(std::string_view name, Tensor& parameter) {
 
 void Visitor::operator()(std::string_view name, Module& child) {
   const size_t length = path_.size();
-  path_ += std::string(name) + ".";
+  if (!name.empty()) path_ += std::string(name) + ".";
   on_module(child);
   child.visit(*this);
   path_.resize(length);

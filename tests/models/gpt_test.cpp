@@ -161,10 +161,10 @@ TEST(GPT, NamesItsParameters) {
   GPT model(config, generator);
   EXPECT_EQ(test::parameter_names(model),
             (std::vector<std::string>{"token_embedding.weight", "position_embedding.weight",
-                                      "blocks.0.norm1.weight", "blocks.0.attention.in_proj.weight",
-                                      "blocks.0.attention.out_proj.weight", "blocks.0.norm2.weight",
-                                      "blocks.0.feed_forward.fc1.weight",
-                                      "blocks.0.feed_forward.fc2.weight", "final_norm.weight"}));
+                                      "blocks.0.norm1.weight", "blocks.0.self_attn.in_proj_weight",
+                                      "blocks.0.self_attn.out_proj.weight", "blocks.0.norm2.weight",
+                                      "blocks.0.linear1.weight", "blocks.0.linear2.weight",
+                                      "final_norm.weight"}));
 }
 
 TEST(GPT, StartsAsGPT2) {
@@ -178,11 +178,11 @@ TEST(GPT, StartsAsGPT2) {
       mean += v / static_cast<double>(values.size());
       square += v * v / static_cast<double>(values.size());
     }
-    if (name.find("norm") != std::string::npos || name.ends_with(".bias")) {
-      const double expected = name.ends_with(".bias") ? 0 : 1;
+    if (name.find("norm") != std::string::npos || name.ends_with("bias")) {
+      const double expected = name.ends_with("bias") ? 0 : 1;
       for (const double v : values) EXPECT_EQ(v, expected) << name;
     } else {
-      const bool residual = name.ends_with("out_proj.weight") || name.ends_with("fc2.weight");
+      const bool residual = name.ends_with("out_proj.weight") || name.ends_with("linear2.weight");
       const double deviation = residual ? 0.02 / std::sqrt(2 * 3) : 0.02;
       EXPECT_NEAR(mean, 0, 0.05 * deviation) << name;
       EXPECT_NEAR(std::sqrt(square), deviation, 0.03 * deviation) << name;

@@ -135,7 +135,7 @@ TEST(Trainer, SaysHowACheckpointDiffers) {
     FAIL() << "a state of width 24 was loaded into a model of width 32";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what())
-                  .find("blocks.0.attention.in_proj.weight is float32 [72, 24], the model's is "
+                  .find("blocks.0.self_attn.in_proj_weight is float32 [72, 24], the model's is "
                         "float32 [96, 32]"),
               std::string::npos)
         << error.what();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "gradus/arithmetic.h"
 #include "nn/module_check.h"
 
 namespace gradus::nn {
@@ -32,10 +33,18 @@ TEST(Layers, GradientsOfInputAndParametersAgreeWithDifferences) {
         LayerNorm norm(5, bias);
         unsettle(norm);
         expect_module_gradients("LayerNorm", norm, x, [&](const auto& in) { return norm(in[0]); });
-        FeedForward feed_forward(5, 11, generator, bias);
-        unsettle(feed_forward);
-        expect_module_gradients("FeedForward", feed_forward, x,
-                                [&](const auto& in) { return feed_forward(in[0]); });
+        for (const Activation f : {Activation::relu, Activation::gelu, Activation::gelu_tanh}) {
+          FeedForward feed_forward(5, 11, generator, bias, 0, f);
+          unsettle(feed_forward);
+          expect_module_gradients("FeedForward", feed_forward, x,
+                                  [&](const auto& in) { return feed_forward(in[0]); });
+        }
+        SwiGLU gated(5, 11, generator, bias);
+        unsettle(gated);
+        expect_module_gradients("SwiGLU", gated, x, [&](const auto& in) { return gated(in[0]); });
+        RMSNorm root(5);
+        unsettle(root);
+        expect_module_gradients("RMSNorm", root, x, [&](const auto& in) { return root(in[0]); });
       }
     }
     Embedding table(7, 5, generator);
@@ -65,16 +74,22 @@ TEST(Layers, NameTheirParametersAsPyTorchDoes) {
   Embedding embedding(5, 3, generator);
   LayerNorm norm(3), bare_norm(3, Bias::none);
   FeedForward feed_forward(3, 12, generator);
+  SwiGLU gated(3, 12, generator), biased(3, 12, generator, Bias::learned);
+  RMSNorm root(3);
   EXPECT_EQ(parameter_names(linear), (Names{"weight", "bias"}));
   EXPECT_EQ(parameter_names(bare), (Names{"weight"}));
   EXPECT_EQ(parameter_names(embedding), (Names{"weight"}));
   EXPECT_EQ(parameter_names(norm), (Names{"weight", "bias"}));
   EXPECT_EQ(parameter_names(bare_norm), (Names{"weight"}));
   EXPECT_EQ(parameter_names(feed_forward),
-            (Names{"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}));
+            (Names{"linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"}));
+  EXPECT_EQ(parameter_names(gated), (Names{"w1.weight", "w2.weight", "w3.weight"}));
+  EXPECT_EQ(parameter_names(biased),
+            (Names{"w1.weight", "w1.bias", "w2.weight", "w2.bias", "w3.weight", "w3.bias"}));
+  EXPECT_EQ(parameter_names(root), (Names{"weight"}));
   EXPECT_EQ(linear.weight.shape(), (Shape{5, 3}));
-  EXPECT_EQ(feed_forward.fc1.weight.shape(), (Shape{12, 3}));
-  EXPECT_EQ(feed_forward.fc2.weight.shape(), (Shape{3, 12}));
+  EXPECT_EQ(feed_forward.linear1.weight.shape(), (Shape{12, 3}));
+  EXPECT_EQ(feed_forward.linear2.weight.shape(), (Shape{3, 12}));
 }
 
 // ---- what they compute
@@ -83,9 +98,42 @@ TEST(FeedForward, IsTwoLinearMapsWithAGeluBetween) {
   Generator generator(1);
   FeedForward f(3, 11, generator);
   const Tensor x(random_array({2, 5, 3}, 1, DType::float32));
-  const Tensor expected =
-      linear(gelu_tanh(linear(x, f.fc1.weight, f.fc1.bias)), f.fc2.weight, f.fc2.bias);
+  const Tensor expected = linear(gelu_tanh(linear(x, f.linear1.weight, f.linear1.bias)),
+                                 f.linear2.weight, f.linear2.bias);
   EXPECT_TRUE(same_bits(f(x).value(), expected.value()));
+}
+
+TEST(FeedForward, TakesOneOfThreeFunctions) {
+  const Tensor x(random_array({2, 5, 3}, 1, DType::float32));
+  const auto with = [&](Activation activation) {
+    Generator generator(1);
+    return FeedForward(3, 11, generator, Bias::learned, 0, activation);
+  };
+  const FeedForward f = with(Activation::relu), g = with(Activation::gelu);
+  EXPECT_TRUE(same_bits(f(x).value(), f.linear2(relu(f.linear1(x))).value()));
+  EXPECT_TRUE(same_bits(g(x).value(), g.linear2(gelu(g.linear1(x))).value()));
+}
+
+// W2 (silu(W1 x) * W3 x), with silu(h) = h / (1 + exp(-h)) written out.
+TEST(SwiGLU, IsAGateOnALinearMap) {
+  Generator generator(1);
+  SwiGLU f(3, 11, generator, Bias::learned);
+  unsettle(f);
+  const Tensor x(random_array({2, 5, 3}));
+  const Tensor h = linear(x, f.w1.weight, f.w1.bias);
+  const Tensor gated = h / (exp(-h) + 1.0) * linear(x, f.w3.weight, f.w3.bias);
+  EXPECT_LE(relative_distance(f(x).value(), linear(gated, f.w2.weight, f.w2.bias).value()), 1e-14);
+}
+
+TEST(RMSNorm, StartsByDividingByTheRootMeanSquare) {
+  RMSNorm norm(7);
+  EXPECT_EQ(norm.weight.value().to_vector(), std::vector<double>(7, 1));
+  const Array y = norm(Tensor(random_array({3, 7}, 1, DType::float32) + 5)).value();
+  for (int64_t i = 0; i < 3; ++i) {
+    double square = 0;
+    for (const double value : y.select(0, i).to_vector()) square += value * value / 7;
+    EXPECT_NEAR(square, 1, 1e-5);  // the mean stays
+  }
 }
 
 TEST(LayerNorm, StartsAsPlainNormalisation) {

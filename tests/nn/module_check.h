@@ -43,7 +43,7 @@ inline void unsettle(nn::Module& module) {
 /// Checks f(x), which calls the module, in x (if there is one) and in all parameters. f must give
 /// the same result in each call.
 ///
-/// Of an attention's in_proj.bias, the part that belongs to the keys stays as it is: it adds the
+/// Of an attention's in_proj_bias, the part that belongs to the keys stays as it is: it adds the
 /// same number to all scores of a row, its true gradient is zero, and what backward and differences
 /// find there is round-off, now and then none at all.
 inline void expect_module_gradients(const std::string& name, nn::Module& module,
@@ -51,14 +51,14 @@ inline void expect_module_gradients(const std::string& name, nn::Module& module,
   std::vector<NamedArray> inputs = x;
   struct Parameter {
     size_t input;    // its number among the inputs
-    Array key_bias;  // an empty handle for all but in_proj.bias
+    Array key_bias;  // an empty handle for all but in_proj_bias
   };
   std::map<const Node*, Parameter> by_node;
   for (const auto& [path, parameter] : module.named_parameters()) {
     Parameter& entry = by_node[parameter.node().get()];
     entry.input = inputs.size();
     Array value = parameter.value();
-    if (path.ends_with("in_proj.bias")) {
+    if (path.ends_with("in_proj_bias")) {
       const int64_t width = value.numel() / 3;
       entry.key_bias = value.slice(0, width, 2 * width).clone();
       value =

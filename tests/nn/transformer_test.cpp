@@ -16,7 +16,9 @@ using test::relative_distance;
 using test::same_bits;
 using test::unsettle;
 
-const AttentionOptions causal{.causal = true, .mask = {}};
+using Names = std::vector<std::string>;
+
+const AttentionOptions causal{.causal = true};
 
 Array some_mask(const Shape& shape) {
   std::vector<bool> bits;
@@ -34,13 +36,40 @@ TEST(MultiHeadAttention, GradientsAgreeWithDifferences) {
         MultiHeadAttention attention(6, heads, generator, bias);
         unsettle(attention);
         for (const AttentionOptions& options :
-             {AttentionOptions{}, causal,
-              AttentionOptions{.causal = false, .mask = some_mask({2, 1, 5, 5})}})
+             {AttentionOptions{}, causal, AttentionOptions{.mask = some_mask({2, 1, 5, 5})}})
           expect_module_gradients("MultiHeadAttention", attention,
                                   {{"x", random_array({2, 5, 6}, 4)}},
                                   [&](const auto& in) { return attention(in[0], options); });
       }
   });
+}
+
+TEST(MultiHeadAttention, GradientsOfCrossAttentionAgreeWithDifferences) {
+  Generator generator(1);
+  for (const Bias bias : {Bias::none, Bias::learned}) {
+    MultiHeadAttention attention(6, 3, generator, bias);
+    unsettle(attention);
+    for (const AttentionOptions& options :
+         {AttentionOptions{}, AttentionOptions{.mask = key_padding_mask({7, 2}, 7)}})
+      expect_module_gradients(
+          "cross-attention", attention,
+          {{"x", random_array({2, 5, 6}, 4)}, {"memory", random_array({2, 7, 6}, 5)}},
+          [&](const auto& in) { return attention(in[0], in[1], options); });
+  }
+}
+
+AttentionConfig grouped(int64_t kv_heads, std::optional<RotaryPosition> rotary = {}) {
+  return {.width = 12, .heads = 6, .kv_heads = kv_heads, .bias = Bias::none, .rotary = rotary};
+}
+
+TEST(MultiHeadAttention, GradientsWithSharedKeysAndRotaryPositionsAgreeWithDifferences) {
+  Generator generator(1);
+  for (const int64_t kv_heads : {1, 2, 3}) {
+    MultiHeadAttention attention(grouped(kv_heads, RotaryPosition{.base = 100}), generator);
+    unsettle(attention);
+    expect_module_gradients("grouped", attention, {{"x", random_array({2, 5, 12}, 4)}},
+                            [&](const auto& in) { return attention(in[0], causal); });
+  }
 }
 
 TEST(MultiHeadAttention, TheKeyBiasHasNoInfluence) {
@@ -99,18 +128,49 @@ TEST(MultiHeadAttention, IsTheHeadsSideBySide) {
   EXPECT_LE(relative_distance(attention(x).value(), expected.value()), 1e-14);
 }
 
+// With shared keys and values too, and with rotary positions.
+TEST(MultiHeadAttention, ItsQueriesTurnAndShareTheirKeys) {
+  Generator generator(1);
+  const RotaryPosition rotary{.pairs = RotaryPairs::halves};
+  MultiHeadAttention attention(grouped(2, rotary), generator);
+  unsettle(attention);
+  EXPECT_EQ(attention.in_proj.weight.shape(), (Shape{(6 + 2 + 2) * 2, 12}));
+  const Tensor x(random_array({3, 5, 12}, 4));
+  std::vector<Tensor> heads;
+  for (int64_t h = 0; h < 6; ++h) {
+    const auto project = [&](int64_t head) {
+      return linear(x, slice(attention.in_proj.weight, 0, 2 * head, 2 * head + 2));
+    };
+    const int64_t shared = h / 3;
+    const Tensor q = rotary(project(h)), k = rotary(project(6 + shared)), v = project(8 + shared);
+    heads.push_back(matmul(softmax(matmul(q, transpose(k)) / std::sqrt(2.0)), v));
+  }
+  const Tensor expected = attention.out_proj(concat(heads, -1));
+  EXPECT_LE(relative_distance(attention(x).value(), expected.value()), 1e-14);
+}
+
+TEST(MultiHeadAttention, AcrossToItselfIsSelfAttention) {
+  Generator generator(1);
+  for (const Bias bias : {Bias::none, Bias::learned}) {
+    MultiHeadAttention attention({.width = 12, .heads = 6, .kv_heads = 3, .bias = bias}, generator);
+    unsettle(attention);
+    const Tensor x(random_array({2, 5, 12}, 4));
+    EXPECT_LE(relative_distance(attention(x, x).value(), attention(x).value()), 1e-14);
+  }
+}
+
 TEST(TransformerBlock, NormalisesBeforeOrAfter) {
   Generator generator(1);
   const Tensor x(random_array({2, 5, 6}, 4));
   TransformerBlock pre(small(NormPosition::pre, Bias::learned), generator);
   unsettle(pre);
-  Tensor y = x + pre.attention(pre.norm1(x), causal);
+  Tensor y = x + pre.self_attn(pre.norm1(x), causal);
   y = y + pre.feed_forward(pre.norm2(y));
   EXPECT_TRUE(same_bits(pre(x, causal).value(), y.value()));
 
   TransformerBlock post(small(NormPosition::post, Bias::learned), generator);
   unsettle(post);
-  y = post.norm1(x + post.attention(x, causal));
+  y = post.norm1(x + post.self_attn(x, causal));
   y = post.norm2(y + post.feed_forward(y));
   EXPECT_TRUE(same_bits(post(x, causal).value(), y.value()));
 }
@@ -119,16 +179,14 @@ TEST(TransformerBlock, NamesItsParameters) {
   Generator generator(1);
   TransformerBlock with(small(NormPosition::pre, Bias::learned), generator),
       without(small(NormPosition::pre, Bias::none), generator);
-  EXPECT_EQ(parameter_names(with),
-            (std::vector<std::string>{"norm1.weight", "norm1.bias", "attention.in_proj.weight",
-                                      "attention.in_proj.bias", "attention.out_proj.weight",
-                                      "attention.out_proj.bias", "norm2.weight", "norm2.bias",
-                                      "feed_forward.fc1.weight", "feed_forward.fc1.bias",
-                                      "feed_forward.fc2.weight", "feed_forward.fc2.bias"}));
+  EXPECT_EQ(
+      parameter_names(with),
+      (Names{"norm1.weight", "norm1.bias", "self_attn.in_proj_weight", "self_attn.in_proj_bias",
+             "self_attn.out_proj.weight", "self_attn.out_proj.bias", "norm2.weight", "norm2.bias",
+             "linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"}));
   EXPECT_EQ(parameter_names(without),
-            (std::vector<std::string>{"norm1.weight", "attention.in_proj.weight",
-                                      "attention.out_proj.weight", "norm2.weight",
-                                      "feed_forward.fc1.weight", "feed_forward.fc2.weight"}));
+            (Names{"norm1.weight", "self_attn.in_proj_weight", "self_attn.out_proj.weight",
+                   "norm2.weight", "linear1.weight", "linear2.weight"}));
 }
 
 TEST(MultiHeadAttention, DropsElementsOfItsResultInTrainingOnly) {
@@ -161,6 +219,10 @@ KeyValueCache cache_for(int64_t batch, int64_t heads, int64_t capacity, int64_t 
   return {Array::full(shape, NAN, dtype), Array::full(shape, NAN, dtype), 0};
 }
 
+KeyValueCache cache_for(int64_t capacity, const AttentionConfig& c) {
+  return cache_for(2, c.kv_heads, capacity, c.width / c.heads, DType::float64);
+}
+
 // Bit for bit: a row of a product does not depend on the rows beside it, and the scores of the
 // future, which full attention multiplies by 0, add nothing.
 TEST(KeyValueCache, AttentionToTheCacheIsFullCausalAttention) {
@@ -183,6 +245,20 @@ TEST(KeyValueCache, AttentionToTheCacheIsFullCausalAttention) {
         for (int64_t t = first; t < 7; ++t) step(t, t + 1);
       }
   });
+}
+
+TEST(KeyValueCache, HoldsTheSharedAndTurnedKeys) {
+  Generator generator(1);
+  const AttentionConfig config = grouped(3, RotaryPosition{});
+  MultiHeadAttention attention(config, generator);
+  unsettle(attention);
+  const Tensor x(random_array({2, 7, 12}, 4));
+  const Array full = attention(x, causal).value();
+  KeyValueCache cache = cache_for(7, config);
+  EXPECT_TRUE(same_bits(attention(slice(x, 1, 0, 4), cache).value(), full.slice(1, 0, 4)));
+  for (int64_t t = 4; t < 7; ++t)
+    EXPECT_TRUE(same_bits(attention(slice(x, 1, t, t + 1), cache).value(), full.slice(1, t, t + 1)))
+        << t;
 }
 
 TEST(KeyValueCache, ABlockWithACacheIsTheBlockWithout) {
@@ -231,6 +307,15 @@ TEST(MultiHeadAttention, MistakesAreErrors) {
   for (const int64_t heads : {4, 0, -3})
     EXPECT_EQ(error_of([&] { MultiHeadAttention(6, heads, generator); }),
               fmt::format("attention: {} heads do not divide the width 6", heads));
+  EXPECT_EQ(
+      error_of([&] { MultiHeadAttention({.width = 12, .heads = 6, .kv_heads = 4}, generator); }),
+      "attention: 4 heads of keys and values do not divide 6 heads");
+  MultiHeadAttention turning({.width = 12, .heads = 6, .rotary = RotaryPosition{}}, generator);
+  EXPECT_EQ(error_of([&] {
+              const Tensor x(Array::zeros({2, 5, 12}));
+              turning(x, x);
+            }),
+            "attention: rotary positions are for self-attention");
   MultiHeadAttention attention(6, 3, generator);
   EXPECT_EQ(error_of([&] {
               attention(Tensor(Array::zeros({5, 6})));
@@ -240,6 +325,10 @@ TEST(MultiHeadAttention, MistakesAreErrors) {
               attention(Tensor(Array::zeros({2, 5, 7})));
             }),
             "attention: x must be (batch, time, 6), got [2, 5, 7]");
+  EXPECT_EQ(error_of([&] {
+              attention(Tensor(Array::zeros({2, 5, 6})), Tensor(Array::zeros({2, 6})));
+            }),
+            "attention: memory must be (batch, time, 6), got [2, 6]");
 }
 
 }  // namespace

@@ -23,23 +23,31 @@ STEPS, WARMUP, LR, MIN_LR = 10, 3, 1e-3, 1e-4
 BETAS, EPS, WEIGHT_DECAY, MAX_NORM = (0.9, 0.99), 1e-8, 0.1, 1.0
 
 
+def part(name, kind):
+    """PyTorch's own modules write in_proj_weight, but linear1.weight."""
+    return name + ("_" if name.endswith("in_proj") else ".") + kind
+
+
 def parameter_shapes(bias):
-    """Gradus' names and shapes, in Gradus' order. The output head is the token embedding itself and has no bias."""
+    """Gradus' names and shapes, in Gradus' order; in a block the names are those of torch.nn.TransformerEncoderLayer.
+
+    The output head is the token embedding itself and has no bias.
+    """
     C = WIDTH
     shapes = {"token_embedding.weight": (VOCAB, C), "position_embedding.weight": (CONTEXT, C)}
 
     def add(name, *shape):
-        shapes[name + ".weight"] = shape
+        shapes[part(name, "weight")] = shape
         if bias:
-            shapes[name + ".bias"] = shape[:1]
+            shapes[part(name, "bias")] = shape[:1]
 
     for i in range(LAYERS):
         add(f"blocks.{i}.norm1", C)
-        add(f"blocks.{i}.attention.in_proj", 3 * C, C)  # the rows of q, then of k, then of v; heads consecutive in each
-        add(f"blocks.{i}.attention.out_proj", C, C)
+        add(f"blocks.{i}.self_attn.in_proj", 3 * C, C)  # the rows of q, then of k, then of v; heads consecutive in each
+        add(f"blocks.{i}.self_attn.out_proj", C, C)
         add(f"blocks.{i}.norm2", C)
-        add(f"blocks.{i}.feed_forward.fc1", 4 * C, C)
-        add(f"blocks.{i}.feed_forward.fc2", C, 4 * C)
+        add(f"blocks.{i}.linear1", 4 * C, C)
+        add(f"blocks.{i}.linear2", C, 4 * C)
     add("final_norm", C)
     return shapes
 
@@ -76,11 +84,11 @@ def attention(x, p, name):
 
 
 def feed_forward(x, p, name):
-    return linear(F.gelu(linear(x, p, name + ".fc1"), approximate="tanh"), p, name + ".fc2")
+    return linear(F.gelu(linear(x, p, name + ".linear1"), approximate="tanh"), p, name + ".linear2")
 
 
 def linear(x, p, name):
-    return F.linear(x, p[name + ".weight"], p.get(name + ".bias"))
+    return F.linear(x, p[part(name, "weight")], p.get(part(name, "bias")))
 
 
 def layer_norm(x, p, name):
@@ -91,8 +99,8 @@ def gpt_loss(p, tokens, target):
     """Pre-norm GPT with tied embeddings; the mean cross entropy over all B * T tokens."""
     x = p["token_embedding.weight"][tokens] + p["position_embedding.weight"]  # (B, T, C)
     for i in range(LAYERS):
-        x = x + attention(layer_norm(x, p, f"blocks.{i}.norm1"), p, f"blocks.{i}.attention")
-        x = x + feed_forward(layer_norm(x, p, f"blocks.{i}.norm2"), p, f"blocks.{i}.feed_forward")
+        x = x + attention(layer_norm(x, p, f"blocks.{i}.norm1"), p, f"blocks.{i}.self_attn")
+        x = x + feed_forward(layer_norm(x, p, f"blocks.{i}.norm2"), p, f"blocks.{i}")
     logits = layer_norm(x, p, "final_norm") @ p["token_embedding.weight"].T  # (B, T, V)
     return F.cross_entropy(logits.view(-1, VOCAB), target.view(-1))
 

@@ -2,11 +2,14 @@
 /// Multi-head attention, and the cache that makes generation cheap.
 #pragma once
 
+#include <optional>
+
 #include "gradus/nn/layers.h"
+#include "gradus/nn/position.h"
 
 namespace gradus::nn {
 
-/// The keys and values of the tokens seen so far, for one attention layer: (B, H, capacity, D)
+/// The keys and values of the tokens seen so far, for one attention layer: (B, Hkv, capacity, D)
 /// each, of which the first `length` positions are filled. A new token then needs its own query,
 /// key and value only.
 struct KeyValueCache {
@@ -14,23 +17,41 @@ struct KeyValueCache {
   int64_t length = 0;
 };
 
+/// The sizes and choices of a MultiHeadAttention.
+struct AttentionConfig {
+  int64_t width = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;  ///< heads of keys and values, shared by groups of queries; 0: `heads`
+  Bias bias = Bias::learned;
+  double dropout = 0;
+  std::optional<RotaryPosition> rotary = {};  ///< turns queries and keys, in self-attention only
+};
+
 /// Several attentions side by side, each in a subspace of its own (Vaswani et al. 2017,
 /// section 3.2.2): (B, T, width) -> (B, T, width).
 ///
-/// One projection makes q, k and v of all heads: in_proj.weight is (3 width, width), its rows the
-/// queries' of all heads, then the keys', then the values', as in torch.nn.MultiheadAttention;
-/// out_proj.weight is (width, width).
+/// One projection makes q, k and v of all heads. Its weight has (heads + 2 kv_heads) D rows of
+/// `width` numbers, D = width / heads: the queries' of all heads, then the keys', then the values'.
+/// The state has the names and the layout of torch.nn.MultiheadAttention: in_proj_weight,
+/// in_proj_bias, out_proj.weight, out_proj.bias. Both projections start as a Linear does. Dropout
+/// acts on the result, not on the attention weights.
 class MultiHeadAttention : public Module {
  public:
-  /// \throws Error unless heads divides width.
+  /// \throws Error unless heads divides width, and kv_heads divides heads.
+  MultiHeadAttention(const AttentionConfig& config, Generator& generator);
   MultiHeadAttention(int64_t width, int64_t heads, Generator& generator, Bias bias = Bias::learned,
-                     double dropout = 0);
+                     double dropout = 0)
+      : MultiHeadAttention({.width = width, .heads = heads, .bias = bias, .dropout = dropout},
+                           generator) {}
 
   /// Self-attention over x.
   Tensor operator()(const Tensor& x, const AttentionOptions& options = {}) const;
-  /// The same for the newest tokens of a sequence, causal, without a graph: their keys and values
-  /// join the cache, and they attend to everything in it. Either the cache is empty or x is a
-  /// single token. \throws Error if the cache has no room.
+  /// Cross-attention: x (B, T, width) asks, memory (B, M, width) answers -> (B, T, width).
+  Tensor operator()(const Tensor& x, const Tensor& memory,
+                    const AttentionOptions& options = {}) const;
+  /// Self-attention for the newest tokens of a sequence, causal, without a graph: their keys and
+  /// values join the cache, and they attend to everything in it. Either the cache is empty or x is
+  /// a single token. \throws Error if the cache has no room.
   Tensor operator()(const Tensor& x, KeyValueCache& cache) const;
 
   void visit(Visitor& visitor) override;
@@ -38,11 +59,14 @@ class MultiHeadAttention : public Module {
 
  private:
   struct Heads {
-    Tensor q, k, v;  // (B, H, T, D) each, views of one projection
+    Tensor q, k, v;  // (B, H or Hkv, T, D) each, views of one projection
   };
-  Heads split(const Tensor& x) const;
+  Heads split(const Tensor& x, int64_t start) const;
+  Tensor cut(const Tensor& projection, int64_t first, int64_t count) const;
   Tensor merge(const Tensor& heads) const;
-  int64_t heads_;
+  void check_input(const char* what, const Tensor& x) const;
+  int64_t heads_, kv_heads_;
+  std::optional<RotaryPosition> rotary_;
   Dropout dropout_;
 };
 

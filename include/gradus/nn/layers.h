@@ -50,6 +50,19 @@ class LayerNorm : public Module {
   double eps_;
 };
 
+/// Divides the last axis by its root mean square, then scales each of its elements (from 1): (...,
+/// width) -> (..., width). See rms_norm.
+class RMSNorm : public Module {
+ public:
+  explicit RMSNorm(int64_t width, double eps = 1e-5);
+  Tensor operator()(const Tensor& x) const { return rms_norm(x, weight, eps_); }
+  void visit(Visitor& visitor) override;
+  Tensor weight;
+
+ private:
+  double eps_;
+};
+
 /// Zeroes elements with probability p while training and does nothing in evaluation. The generator
 /// must outlive the layer.
 class Dropout : public Module {
@@ -68,18 +81,34 @@ class Dropout : public Module {
   Generator* generator_;
 };
 
-/// W2 gelu_tanh(W1 x): (..., width) -> (..., hidden) -> (..., width), then dropout (Vaswani et al.
-/// 2017, eq. 2, with GELU for ReLU as in GPT).
+/// What stands between the two linear maps of a feed-forward network: max(0, x) in the first
+/// transformer, the tanh form of GELU in GPT-2.
+enum class Activation { relu, gelu, gelu_tanh };
+
+/// W2 f(W1 x + b1) + b2: (..., width) -> (..., hidden) -> (..., width), then dropout (Vaswani et
+/// al. 2017, eq. 2). The parts are called as in torch.nn.TransformerEncoderLayer: linear1, linear2.
 class FeedForward : public Module {
  public:
   FeedForward(int64_t width, int64_t hidden, Generator& generator, Bias bias = Bias::learned,
-              double dropout = 0);
-  Tensor operator()(const Tensor& x) const { return dropout_(fc2(gelu_tanh(fc1(x)))); }
+              double dropout = 0, Activation activation = Activation::gelu_tanh);
+  Tensor operator()(const Tensor& x) const;
   void visit(Visitor& visitor) override;
-  Linear fc1, fc2;
+  Linear linear1, linear2;
 
  private:
+  Activation activation_;
   Dropout dropout_;
+};
+
+/// W2 (silu(W1 x) * W3 x): (..., width) -> (..., hidden) -> (..., width) (Shazeer, "GLU Variants
+/// Improve Transformer", 2020, eq. 6). The second map opens or closes each of the hidden numbers.
+/// The parts are called as in LLaMA, which has no biases: w1, w2, w3.
+class SwiGLU : public Module {
+ public:
+  SwiGLU(int64_t width, int64_t hidden, Generator& generator, Bias bias = Bias::none);
+  Tensor operator()(const Tensor& x) const { return w2(silu(w1(x)) * w3(x)); }
+  void visit(Visitor& visitor) override;
+  Linear w1, w2, w3;
 };
 
 }  // namespace gradus::nn

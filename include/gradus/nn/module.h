@@ -16,14 +16,15 @@ namespace gradus::nn {
 class Module;
 
 /// Walks a tree of modules. A module's visit() hands it each of its own parameters and children by
-/// name; the visitor keeps track of the path, "blocks.0.attention.in_proj.weight".
+/// name; the visitor keeps track of the path, "blocks.0.self_attn.in_proj_weight".
 class Visitor {
  public:
   virtual ~Visitor() = default;
 
   /// A parameter of the module that is being visited. One that is absent (no bias) is passed over.
   void operator()(std::string_view name, Tensor& parameter);
-  /// A child; its own visit() follows.
+  /// A child; its own visit() follows. Without a name, what it names stands beside the parent's
+  /// own.
   void operator()(std::string_view name, Module& child);
   /// Children in a row: name.0, name.1, ...
   template <class M>
