@@ -208,23 +208,25 @@ TEST(Attention, OfNothing) {
   EXPECT_EQ(v.grad().shape(), (Shape{2, 0, 7}));
 }
 
+// With heads that share keys and values, whose gradients are sums, and with a bias that all share.
 TEST(Attention, TheSameBitsForAnyNumberOfThreads) {
   const auto attend = [](int count) {
     const ScopedThreads threads(count);
-    Arrays inputs;
-    for (const uint64_t seed : {1U, 2U, 3U})
-      inputs.push_back(random_array({3, 5, 67, 19}, seed, DType::float32));
+    const auto draw = [](const Shape& shape, uint64_t seed) {
+      return random_array(shape, seed, DType::float32);
+    };
     return run(
         [](const Tensors& in) {
-          return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true});
+          return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true, .bias = in[3]});
         },
-        inputs);
+        {draw({3, 6, 67, 19}, 1), draw({3, 2, 67, 19}, 2), draw({3, 2, 67, 19}, 3),
+         draw({67, 67}, 4)});
   };
   const Outcome one = attend(1);
   for (const int count : {2, 3}) {
     const Outcome other = attend(count);
     EXPECT_TRUE(same_bits(other.value, one.value));
-    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(other.gradients[i], one.gradients[i]));
+    for (size_t i = 0; i < 4; ++i) EXPECT_TRUE(same_bits(other.gradients[i], one.gradients[i]));
   }
 }
 
