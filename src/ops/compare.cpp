@@ -48,7 +48,7 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
-  check(is_floating(x.dtype()), "clamp: needs float32 or float64, got {}", name(x.dtype()));
+  check_floating("clamp", x.dtype());
   check(low <= high, "clamp: the lower bound {} is not below the upper bound {}", low, high);
   const Array least = Array::scalar(low, x.dtype()), most = Array::scalar(high, x.dtype());
   return record("clamp", minimum(maximum(x.value(), least), most), {x},
