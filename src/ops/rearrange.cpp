@@ -126,7 +126,7 @@ namespace {
 Tensor without(const char* op, const Tensor& x, int64_t diagonal,
                Array (*hidden)(int64_t rows, int64_t cols, int64_t diagonal)) {
   check(x.rank() >= 2, "{}: needs matrices, got {}", op, x.shape());
-  check(is_floating(x.dtype()), "{}: needs float32 or float64, got {}", op, name(x.dtype()));
+  check_floating(op, x.dtype());
   const Array mask = hidden(x.size(-2), x.size(-1), diagonal);
   return record(
       op, masked_fill(x.value(), mask, 0), {x},

@@ -10,7 +10,7 @@ namespace gradus {
 namespace {
 
 Reduction floating(const char* op, const Tensor& x, const std::vector<int>& axes) {
-  check(is_floating(x.dtype()), "{}: needs float32 or float64, got {}", op, name(x.dtype()));
+  check_floating(op, x.dtype());
   return {op, x.shape(), axes};
 }
 
