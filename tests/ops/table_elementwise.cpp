@@ -18,15 +18,19 @@ void masked_fill_on(OpTable& t, const std::string& title, const Shape& mask_shap
         "a.masked_fill(" + torch_literal(mask) + ", -2.5)", inputs);
 }
 
-// PyTorch has no generator like ours, so it is given the mask that ours draws.
+// PyTorch has no generator like ours, so it is given the mask that ours draws: an element's draw is
+// the one of its row-major number.
 void dropout_with(OpTable& t, const std::string& title, double p) {
   const auto drop = [p](const Tensor& a) {
     Generator generator(5);
     return dropout(a, p, generator);
   };
   for (const Shape& shape : std::vector<Shape>{Shape{}, {5, 7}, {3, 1, 5}, {0, 3}}) {
-    const Array mask = drop(Tensor(Array::full(shape, 1, DType::float64))).value();
-    t.add(title, on_one(drop), "a * " + torch_literal(mask), {{Input(shape)}});
+    Generator generator(5);
+    std::vector<double> mask(static_cast<size_t>(shape.numel()));
+    for (double& factor : mask) factor = generator.uniform() < p ? 0 : 1 / (1 - p);
+    const Array factors = Array::of(mask, shape, DType::float64);
+    t.add(title, on_one(drop), "a * " + torch_literal(factors), {{Input(shape)}});
   }
 }
 
