@@ -106,12 +106,16 @@ void extreme_cases(OpTable& t, const std::string& op, const Reduce& over_axes,
   t.extreme(op, on_one(all), "a." + op + "()", {{ties}, {nans}});
   for (const Shape& shape : std::vector<Shape>{{5}, {67}, {3, 5}, {2, 3, 5}, {1, 5}, {3, 1}})
     for (int axis = -1; axis < shape.rank(); ++axis)
-      for (const bool keepdim : {false, true})
-        t.add(
-            op + (axis < 0 ? " last" : fmt::format(" axis{}", axis)) + (keepdim ? " keepdim" : ""),
-            values(axis, keepdim),
-            fmt::format("a.{}({}, {}).values", op, axis, keepdim ? "True" : "False"),
-            {{Input(shape, distinct)}});
+      for (const bool keepdim : {false, true}) {
+        const std::string label = (axis < 0 ? std::string(" last") : fmt::format(" axis{}", axis)) +
+                                  (keepdim ? " keepdim" : "");
+        const std::string call = fmt::format("{}({}, {})", op, axis, keepdim ? "True" : "False");
+        t.add(op + label, values(axis, keepdim), "a." + call + ".values",
+              {{Input(shape, distinct)}});
+        t.add("arg" + op + label,
+              on_one([=](const Tensor& x) { return Tensor(index(x, axis, keepdim)); }),
+              "a.arg" + call, {{Input(shape, distinct)}});
+      }
   t.add(op + " axis1", values(1, false), "a." + op + "(1).values", {{{0, 3}}});
   t.extreme(op + " axis1", values(1, false), "a." + op + "(1).values", {{ties}, {nans}});
   t.extreme("arg" + op, on_one([=](const Tensor& x) { return Tensor(index(x, 1, false)); }),
