@@ -4,7 +4,6 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -21,16 +20,21 @@ std::string text_of(const std::filesystem::path& path) {
   return text.str();
 }
 
-// A differentiable op is a function in a header of ops/ that gives tensors.
+// A differentiable op is a function in a header of ops/ that gives tensors: its declaration begins
+// a line, "Tensor softmax(".
 std::set<std::string> public_ops() {
-  const std::regex declaration(
-      R"((?:^|\n)(?:inline )?(?:Tensor|std::vector<Tensor>|\w+Result) ([a-z]\w*)\()");
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator("include/gradus/ops")) {
-    const std::string text = text_of(entry.path());
-    for (std::sregex_iterator i(text.begin(), text.end(), declaration), end; i != end; ++i)
-      if (const std::string name = (*i)[1]; !name.starts_with("operator")) names.insert(name);
+    std::istringstream text(text_of(entry.path()));
+    for (std::string line; std::getline(text, line);) {
+      std::string_view rest = line;
+      if (rest.starts_with("inline ")) rest.remove_prefix(7);
+      for (const std::string_view type : {"Tensor ", "std::vector<Tensor> ", "ValuesAndIndices "})
+        if (rest.starts_with(type) && rest.find('(') != rest.npos)
+          names.emplace(rest.substr(type.size(), rest.find('(') - type.size()));
+    }
   }
+  std::erase_if(names, [](const std::string& name) { return name.starts_with("operator"); });
   names.erase("elementwise");  // makes an op out of a kernel's name; not one itself
   return names;
 }
@@ -57,16 +61,23 @@ struct Line {
   bool differentiable = false;
 };
 
-// The ops of a family in the order of the table; an op's PyTorch expression is that of its first
-// case, without the numbers of an index or a mask.
+// An expression without the numbers of an index or a mask: "a.gather(0, ...)".
+std::string without_literals(std::string torch) {
+  for (size_t begin; (begin = torch.find("torch.tensor([")) != torch.npos;) {
+    const size_t end = torch.find(')', torch.find(").reshape(", begin) + 1);
+    torch.replace(begin, end + 1 - begin, "...");
+  }
+  return torch;
+}
+
+// The ops of a family in the order of the table, with the PyTorch expression of their first case.
 std::vector<Line> lines_of(const std::string& family) {
   std::vector<Line> lines;
   for (const OpCase& c : op_table()) {
     if (c.family != family) continue;
     auto line = std::ranges::find(lines, c.op, &Line::op);
     if (line == lines.end()) {
-      static const std::regex literal(R"(torch\.tensor\(\[.*?\], dtype=[\w.]+\)\.reshape\(.*?\))");
-      lines.push_back({c.op, std::regex_replace(c.torch, literal, "..."), {}, false});
+      lines.push_back({c.op, without_literals(c.torch), {}, false});
       line = lines.end() - 1;
     }
     ++line->cases[c.kind];
