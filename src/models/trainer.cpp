@@ -180,9 +180,7 @@ GPT load_model(const io::State& checkpoint, Generator& generator) {
 }
 
 io::State Trainer::state() {
-  io::State state;
-  for (const auto& [name, parameter] : parameters_)
-    state.arrays.push_back({name, parameter.value()});
+  io::State state{.arrays = model_.state(), .metadata = {}};
   for (const auto& [name, moment] : optimizer_.state())
     state.arrays.push_back({std::string(moment_prefix) + name, moment});
   const auto write = [&](const char* name, const auto& value) {

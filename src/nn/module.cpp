@@ -75,6 +75,12 @@ void Module::train(bool on) {
   walk(*this, nothing, [on](Module& module) { module.training_ = on; });
 }
 
+std::vector<NamedArray> Module::state() {
+  std::vector<NamedArray> result;
+  for (const auto& [name, tensor] : named_parameters()) result.push_back({name, tensor.value()});
+  return result;
+}
+
 void Module::load_state(const std::vector<NamedArray>& state) {
   std::map<std::string, Array> given;
   for (const NamedArray& entry : state) given.emplace(entry.name, entry.value);

@@ -102,9 +102,8 @@ inline std::vector<std::string> parameter_names(nn::Module& module) {
 
 /// The values of all parameters, copied.
 inline std::vector<NamedArray> state_of(nn::Module& module) {
-  std::vector<NamedArray> state;
-  for (const auto& [name, parameter] : module.named_parameters())
-    state.push_back({name, parameter.value().clone()});
+  std::vector<NamedArray> state = module.state();
+  for (NamedArray& entry : state) entry.value = entry.value.clone();
   return state;
 }
 

@@ -62,7 +62,7 @@ void expect_what_torch_gives(const std::string& name, Run run) {
   for (const auto& [key, leaf] : module.named_parameters()) expect_gradient(key, leaf);
 
   const test::TemporaryDirectory directory;
-  io::save_safetensors(directory / "module.safetensors", {test::state_of(module), {}});
+  io::save_safetensors(directory / "module.safetensors", {module.state(), {}});
   Module other(5, 11, generator);
   other.to(DType::float64);
   other.load_state(io::load_safetensors(directory / "module.safetensors").arrays);

@@ -55,7 +55,7 @@ void expect_what_torch_gives(const std::string& name, Module& module, const Call
 // Saved by Gradus, the file has PyTorch's names and shapes and the same numbers, and loads again.
 void expect_saved_under_torchs_names(const std::string& name, Module& module) {
   const test::TemporaryDirectory directory;
-  io::save_safetensors(directory / "state.safetensors", {test::state_of(module), {}});
+  io::save_safetensors(directory / "state.safetensors", {module.state(), {}});
   const io::State saved = io::load_safetensors(directory / "state.safetensors");
   const std::vector<NamedArray> expected = state_of_case(name);
   EXPECT_EQ(saved.arrays.size(), expected.size());

@@ -68,6 +68,9 @@ class Module {
   void train(bool on = true);
   bool is_training() const { return training_; }
 
+  /// The parameters' values under their names, for io::save_safetensors. They are the parameters'
+  /// own memory, not copies: a later step changes them.
+  std::vector<NamedArray> state();
   /// Copies values into the parameters of the same names.
   /// \throws Error that lists every parameter that is missing, not expected, or of another shape or
   /// dtype; then nothing has been changed.
