@@ -170,12 +170,21 @@ data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
 	@bash data/fetch.sh
 
 PYTHON ?= python3
-reference: $(TEST_PROGRAM) ## Let PyTorch evaluate the table of ops again; PYTHON=... to choose one that has it
-	@GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=OpTable.WritesTheCasesForPyTorch
+reference: $(TEST_PROGRAM) op-list ## Let PyTorch evaluate the table of ops again; PYTHON=... to choose one that has it
+	@$(PYTHON) -c 'import torch, numpy, safetensors' 2>/dev/null || { \
+	  echo "$(PYTHON) lacks PyTorch: pip install torch numpy safetensors, or PYTHON=another one" >&2; exit 1; }
+	@$(call quietly,OpTable.WritesTheCasesForPyTorch)
 	@$(PYTHON) tests/reference/make_reference.py $(B)/ops_*.cases.safetensors
 
+op-list: $(TEST_PROGRAM) ## Write docs/ops.md, the list of ops, from the table of cases
+	@$(call quietly,OpTable.TheListInTheDocumentationIsMadeFromIt) || true
+	@cp $(B)/ops.md docs/ops.md
+
 ulps: $(TEST_PROGRAM) ## Print the worst float32 error of every op, in units in the last place
-	@GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=Float32.TheWorstErrorOfEveryOpInUlps
+	@$(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=Float32.TheWorstErrorOfEveryOpInUlps > $(B)/ulps.txt; \
+	  status=$$?; sed '/^Running main/d; /^\[/d' $(B)/ulps.txt; exit $$status
+
+quietly = GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=$(1) > /dev/null
 
 CLANG_FORMAT ?= clang-format
 CODE = $(shell find include src lessons tests -name '*.cpp' -o -name '*.h' 2>/dev/null)
@@ -197,4 +206,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons bench data reference ulps lint format layers clean help FORCE
+.PHONY: all gpt test lessons bench data reference op-list ulps lint format layers clean help FORCE

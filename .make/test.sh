@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# test.sh PROGRAM [FILTER]: run a GoogleTest program, say nothing of what passes and everything of
-# what fails. The last line is `N passed, N failed`. A crash counts as a failed test, and so does a
-# test that ends the program, or a leak that is found after the last one.
-program=$1 filter=${2:-}
+# test.sh PROGRAM [FILTER]: run a GoogleTest program, say nothing of what passes and what matters of
+# what fails: the first failures on the screen, all of them in PROGRAM.failures. The last line is
+# `N passed, N failed`. A crash counts as a failed test, and so does a test that ends the program, or
+# a leak that is found after the last one. A FILTER that is one word means all tests with that word.
+program=$1 filter=${2:-} log=$1.failures
+[[ $filter =~ ^[A-Za-z0-9_]+$ ]] && filter="*$filter*"
+: > "$log"
 passed=0 failed=0 skipped=0 total=0 status=1
 test=''      # the test that is running
 said=''      # what was printed since it began, or since the last one ended
@@ -11,8 +14,10 @@ failures=''  # the names of those that failed
 live() { if [ -t 1 ]; then printf '\r\033[K%.70s' "$1"; fi; }
 fail() {
   live ''
-  printf '%s\nFAILED: %s\n\n' "$said" "$1"
   failed=$((failed + 1)) failures+="  $1"$'\n'
+  printf '%s\nFAILED: %s\n\n' "$said" "$1" >> "$log"
+  [ "$failed" -gt 5 ] || printf '%s\nFAILED: %s\n\n' "$(head -n 40 <<< "$said")" "$1"
+  [ "$failed" -ne 6 ] || echo "There are more: see $log"
 }
 
 while IFS= read -r line; do
@@ -36,7 +41,8 @@ elif [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] || [ "$status" -gt 1 ]; then
   fail "the program as a whole (exit status $status)"
 fi
 missed=$((total - passed - failed - skipped))
-[ "$failures" ] && printf 'Failed:\n%s' "$failures"
+[ "$failures" ] && printf 'Failed:\n' && head -n 20 <<< "${failures%$'\n'}"
+[ "$failed" -gt 20 ] && echo "  and $((failed - 20)) more"
 [ "$missed" -gt 0 ] && echo "Did not run: $missed"
 [ "$skipped" -gt 0 ] && echo "Skipped: $skipped"
 [ "$total" -eq 0 ] && echo "There is no test${filter:+ that matches '$filter'}."

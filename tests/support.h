@@ -138,10 +138,11 @@ class ScopedThreads {
   int before_;
 };
 
-/// Runs f once on every instruction set that this machine has.
+/// Runs f once on every instruction set that this machine has, up to the first on which it fails.
 template <class F>
 void on_every_isa(F&& f) {
   for (const kernels::Isa isa : kernels::available_isas()) {
+    if (testing::Test::HasFailure()) return;
     SCOPED_TRACE(kernels::isa_name(isa));
     const kernels::ScopedIsa scope(isa);
     f();

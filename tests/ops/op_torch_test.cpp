@@ -59,17 +59,17 @@ TEST(OpTable, WritesTheCasesForPyTorch) {
   }
 }
 
-// Both the same kind of number, and within `tolerance` of the size of what is compared: of the
-// largest element, or, for special numbers, of each element itself, if it is not next to nothing
-// (where PyTorch's own roundings show). Returns how many elements are
-// numbers where PyTorch has NaN, which `c` may allow.
-int expect_close(const Array& actual, const Array& torch, double tolerance, const OpCase& c,
-                 const std::string& what) {
-  const bool special = c.kind == Kind::extreme;
-  int instead_of_nan = 0;
-  EXPECT_EQ(actual.shape(), torch.shape()) << what;
-  if (!(actual.shape() == torch.shape())) return 0;
-  const bool single = actual.dtype() == DType::float32;
+// What was found when a result, or a gradient, was compared with PyTorch's.
+struct Comparison {
+  int instead_of_nan = 0;  // elements that are numbers where PyTorch has NaN, as the case allows
+  std::string worst;       // the element that is furthest off, if one is
+};
+
+// Both must be the same kind of number, and within `tolerance` of the size of what is compared: of
+// the largest element, or, for special numbers, of each element itself, if it is not next to
+// nothing (where PyTorch's own roundings show).
+Comparison compare(const Array& actual, const Array& torch, double tolerance, const OpCase& c) {
+  const bool special = c.kind == Kind::extreme, single = actual.dtype() == DType::float32;
   const std::vector<double> a = actual.to_vector();
   // In float32 the exact result may overflow, or vanish.
   const std::vector<double> e = (single ? torch.to(DType::float32) : torch).to_vector();
@@ -77,38 +77,49 @@ int expect_close(const Array& actual, const Array& torch, double tolerance, cons
   double largest = 0;
   for (const double x : e)
     if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
+  Comparison result;
+  double worst = 1;
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i]))) continue;
     if (std::isnan(e[i]) && !c.instead_of_nan.empty()) {
-      ++instead_of_nan;
+      ++result.instead_of_nan;
       continue;
     }
-    const double allowed =
-        tolerance * (special ? std::max(std::abs(e[i]), 1e-30) : largest) + smallest_normal;
-    EXPECT_LE(std::abs(a[i] - e[i]), allowed)
-        << what << ", element " << i << ": " << a[i] << ", PyTorch has " << e[i];
-    EXPECT_EQ(std::isfinite(a[i]), std::isfinite(e[i])) << what << ", element " << i;
+    const double size = special ? std::max(std::abs(e[i]), 1e-30) : largest;
+    double error = std::abs(a[i] - e[i]) / (tolerance * size + smallest_normal);
+    if (!std::isfinite(a[i]) || !std::isfinite(e[i])) error = INFINITY;
+    if (error <= worst) continue;
+    worst = error;
+    result.worst =
+        fmt::format("element {} of {} is {}, PyTorch has {}: {}", i, a.size(), a[i], e[i],
+                    std::isfinite(error) ? fmt::format("{:.1g} times what is allowed", error)
+                                         : "not the same kind of number");
+    if (std::isnan(e[i]))
+      result.worst += "\n(a number where PyTorch has NaN is stated with numbers_instead_of_nan)";
   }
-  return instead_of_nan;
+  return result;
 }
 
 void expect_what_torch_gives(const OpCase& c, DType dtype, double tolerance) {
   const io::State& torch = reference(c.family);
   const Array* made_of = torch.find(c.name + "/fingerprint");
-  ASSERT_TRUE(made_of != nullptr && *made_of->data<int64_t>() == fingerprint(c))
-      << "PyTorch's numbers are of an older table: run `make reference`";
+  if (made_of == nullptr || *made_of->data<int64_t>() != fingerprint(c))
+    FAIL() << "PyTorch's numbers are of an older table: `make reference` makes them anew";
   const Outcome outcome = run(c.call, inputs_of(c, dtype));
+  int instead_of_nan = 0;
+  const auto expect_close = [&](const std::string& what, const Array& actual, const Array& expected,
+                                DType expected_dtype) {
+    EXPECT_EQ(actual.dtype(), expected_dtype) << what;
+    ASSERT_EQ(actual.shape(), expected.shape()) << what;
+    const Comparison found = compare(actual, expected, tolerance, c);
+    instead_of_nan += found.instead_of_nan;
+    if (!found.worst.empty()) ADD_FAILURE() << what << ": " << found.worst;
+  };
   const Array& y = torch.at(c.name + "/y");
-  if (is_floating(outcome.value.dtype()))
-    EXPECT_EQ(outcome.value.dtype(), dtype);
-  else
-    EXPECT_EQ(outcome.value.dtype(), y.dtype());
-  int instead_of_nan = expect_close(outcome.value, y, tolerance, c, c.torch);
-  for (size_t i = 0; i < outcome.gradients.size(); ++i) {
-    EXPECT_EQ(outcome.gradients[i].dtype(), dtype);
-    instead_of_nan += expect_close(outcome.gradients[i], torch.at(c.name + "/d" + letter(i)),
-                                   tolerance, c, "d" + letter(i) + " of " + c.torch);
-  }
+  expect_close(c.torch, outcome.value, y, is_floating(y.dtype()) ? dtype : y.dtype());
+  for (size_t i = 0; i < outcome.gradients.size(); ++i)
+    expect_close("d" + letter(i) + " of " + c.torch, outcome.gradients[i],
+                 torch.at(c.name + "/d" + letter(i)), dtype);
   EXPECT_EQ(instead_of_nan > 0, !c.instead_of_nan.empty()) << "the stated difference is gone";
 }
 
