@@ -14,7 +14,13 @@ namespace gradus::optim {
 Optimizer::Optimizer(const char* name, std::vector<nn::NamedParameter> parameters,
                      std::vector<std::string> moments)
     : name_(name), moment_names_(std::move(moments)) {
+  check(!parameters.empty(), "{}: there are no parameters to step", name);
   for (auto& [parameter_name, parameter] : parameters) {
+    check(parameter.requires_grad() && parameter.node()->is_leaf(),
+          "{}: {} is no parameter, so it will never have a gradient", name, parameter_name);
+    for (const Slot& other : slots_)
+      check(other.parameter.node() != parameter.node(), "{}: {} and {} are one parameter", name,
+            other.name, parameter_name);
     Slot slot{std::move(parameter_name), parameter, {}};
     for (size_t i = 0; i < moment_names_.size(); ++i)
       slot.moments.push_back(Array::zeros(parameter.shape(), parameter.dtype()));
@@ -24,6 +30,17 @@ Optimizer::Optimizer(const char* name, std::vector<nn::NamedParameter> parameter
 
 void Optimizer::step(double learning_rate) {
   const NoGrad guard;
+  check(std::isfinite(learning_rate) && learning_rate >= 0,
+        "{}: the learning rate must be a number of at least 0, got {}", name_, learning_rate);
+  check(std::ranges::any_of(slots_, [](const Slot& slot) { return slot.parameter.has_grad(); }),
+        "{}: none of its {} parameters has a gradient: backward has not run, or the model's "
+        "parameters are others now (after a conversion, say)",
+        name_, slots_.size());
+  for (const auto& [name, parameter, moments] : slots_) {  // before anything moves
+    if (!parameter.has_grad()) continue;
+    check(parameter.grad().shape() == parameter.shape(), "{}: {} is {}, but its gradient {}", name_,
+          name, parameter.shape(), parameter.grad().shape());
+  }
   ++steps_;
   for (Slot& slot : slots_) {
     if (!slot.parameter.has_grad()) continue;

@@ -82,9 +82,36 @@ TEST_P(TorchOptimizers, ContinuesBitForBitFromItsState) {
   EXPECT_TRUE(test::same_bits(a[0].second.value(), b[0].second.value()));
 }
 
-TEST(Momentum, OfANegativeFactorIsAnError) {
-  EXPECT_EQ(test::error_of([] { SGD({}, {.momentum = -1}); }),
+TEST(OptimizerErrors, SayWhatIsWrongBeforeAnythingMoves) {
+  const Tensor p = parameter(test::random_array({2}));
+  const Array before = p.value().clone();
+  using test::error_of;
+  EXPECT_EQ(error_of([&] {
+              SGD({{"p", p}}, {.momentum = -1});
+            }),
             "sgd: momentum must be at least 0, got -1");
+  EXPECT_EQ(error_of([] { Adam({}); }), "adam: there are no parameters to step");
+  EXPECT_EQ(error_of([&] {
+              Adam({{"c", p.detach()}});
+            }),
+            "adam: c is no parameter, so it will never have a gradient");
+  EXPECT_EQ(error_of([&] { Adam({{"p", p}, {"twin", p}}); }), "adam: p and twin are one parameter");
+  RMSProp rmsprop({{"p", p}});
+  EXPECT_EQ(error_of([&] { rmsprop.step(0.1); }),
+            "rmsprop: none of its 1 parameters has a gradient: backward has not run, or the "
+            "model's parameters are others now (after a conversion, say)");
+  p.backward(test::random_array({2}, 2));
+  EXPECT_EQ(error_of([&] { rmsprop.step(NAN); }),
+            "rmsprop: the learning rate must be a number of at least 0, got nan");
+  EXPECT_EQ(error_of([&] { rmsprop.step(-1); }),
+            "rmsprop: the learning rate must be a number of at least 0, got -1");
+  Tensor grown = p;
+  const NoGrad guard;
+  grown.mutable_value() = Array::zeros({5}, DType::float64);
+  SGD sgd({{"grown", grown}});
+  EXPECT_EQ(error_of([&] { sgd.step(0.1); }), "sgd: grown is [5], but its gradient [2]");
+  EXPECT_TRUE(test::same_bits(p.value(), before));
+  EXPECT_EQ(rmsprop.steps(), 0);
 }
 
 }  // namespace

@@ -36,6 +36,14 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes = {}, bo
 /// \throws Error unless p >= 1, and for the maximum of no elements.
 Tensor norm(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false, double p = 2);
 
+/// A number in keepdim's place would be taken for true: refused.
+template <class T>
+Tensor norm(const Tensor&, const std::vector<int>&, T, double = 2) = delete;
+template <class T>
+Tensor variance(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
+template <class T>
+Tensor standard_deviation(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
+
 /// log sum exp(x), computed from x - max x so that nothing overflows. Where all x are -inf it is
 /// -inf, and the gradient 0 (PyTorch: NaN).
 Tensor logsumexp(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);

@@ -20,7 +20,8 @@ class Optimizer {
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(Optimizer&&) = default;
 
-  /// One step in place; a parameter without a gradient is left alone.
+  /// One step in place; a parameter without a gradient is left alone. \throws Error if none has
+  /// one, or for a learning rate that is negative or not finite; then nothing has been changed.
   void step(double learning_rate);
 
   /// Steps made so far.
