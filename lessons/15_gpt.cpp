@@ -225,8 +225,10 @@ int run(int argc, char** argv) {
   std::optional<io::State> checkpoint;
   GptFlags flags = parse_gpt_flags(argc, argv, checkpoint);
   if (flags.threads > 0) set_num_threads(flags.threads);
-  if (flags.save.empty())
-    flags.save = (std::filesystem::path(argv[0]).parent_path() / "gpt.safetensors").string();
+  if (flags.save.empty()) {  // a quick trial must not overwrite what was trained at length
+    const char* name = flags.quick ? "gpt_quick.safetensors" : "gpt.safetensors";
+    flags.save = (std::filesystem::path(argv[0]).parent_path() / name).string();
+  }
 
   const data::Corpus corpus = open_corpus(flags.data);
   flags.model.vocabulary = corpus.tokenizer().size();

@@ -69,20 +69,20 @@ GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkp
                          ->group("Training");
   app.add_option("--threads", flags.threads, "Default: one for each core")
       ->check(in_range(1, 1024))
-      ->always_capture_default(false)
+      ->default_str("")
       ->type_name("N")
       ->group("Training");
   app.add_flag("--quick", flags.quick, "Only a few seconds of training")->group("Training");
 
   app.add_option("--save", flags.save, "Checkpoint; default: beside program")
-      ->always_capture_default(false)
+      ->default_str("")
       ->type_name("FILE")
       ->group("Checkpoints");
   size("--save-every", flags.save_every, 100'000'000, "Save every N steps as well")
-      ->always_capture_default(false)
+      ->default_str("")
       ->group("Checkpoints");
   app.add_option("--load", flags.load, "Continue, or write if it is done")
-      ->always_capture_default(false)
+      ->default_str("")
       ->type_name("FILE")
       ->group("Checkpoints");
 
@@ -95,7 +95,7 @@ GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkp
       ->type_name("T")
       ->group("Writing");
   size("--top-k", flags.sampling.top_k, 1'000'000, "Choose among K letters only")
-      ->always_capture_default(false)
+      ->default_str("")
       ->type_name("K")
       ->group("Writing");
 
