@@ -3,8 +3,9 @@
 #include <cstring>
 
 #include "gradus/arithmetic.h"
+#include "gradus/autograd.h"
 #include "kernels/kernels.h"
-#include "ops/reduction.h"
+#include "ops/reduced_axes.h"
 
 namespace gradus {
 namespace {
@@ -21,24 +22,31 @@ Array checked(const char* op, const Array& indices, int64_t size) {
   return result;
 }
 
+// How much of x indices along an axis can reach: all of that axis, and of the others what they
+// have.
+Shape reached(const char* op, const Shape& x, int axis, const Shape& indices) {
+  check(indices.rank() == x.rank(), "{}: indices {} for a tensor {}: the ranks differ", op, indices,
+        x);
+  for (int i = 0; i < x.rank(); ++i)
+    check(i == axis || indices[i] <= x[i], "{}: indices {} are larger than {} at axis {}", op,
+          indices, x, i);
+  Shape shape = indices;
+  shape[axis] = x[axis];
+  return shape;
+}
+
 // Indices along one axis of a tensor, both folded so that this axis is the last: row r of x,
 // x[r, 0 .. n), belongs to the indices index[r, 0 .. m). Taking and putting are each other's
 // gradients.
 class Along {
  public:
   Along(const char* op, const Shape& x, int axis, const Array& indices)
-      : op_(op), axis_(normalize_axis(op, axis, x.rank())) {
-    check(indices.rank() == x.rank(), "{}: indices {} for a tensor {}: the ranks differ", op,
-          indices.shape(), x);
-    cut_ = indices.shape();
-    for (int i = 0; i < x.rank(); ++i)
-      check(i == axis_ || indices.size(i) <= x[i], "{}: indices {} are larger than {} at axis {}",
-            op, indices.shape(), x, i);
-    cut_[axis_] = x[axis_];
-    outside_ = {op, cut_, {axis_}};
-    inside_ = {op, indices.shape(), {axis_}};
-    index_ = inside_.fold(checked(op, indices, x[axis_]));
-  }
+      : op_(op),
+        axis_(normalize_axis(op, axis, x.rank())),
+        cut_(reached(op, x, axis_, indices.shape())),
+        outside_(op, cut_, {axis_}),
+        inside_(op, indices.shape(), {axis_}),
+        index_(inside_.fold(checked(op, indices, x[axis_]))) {}
 
   // The part of x, a view, that the indices can reach.
   Array reachable(Array x) const {
@@ -49,11 +57,11 @@ class Along {
   // y[r, j] = x[r, index[r, j]], in the shape of the indices.
   Array take(const Array& from) const {
     const Array x = outside_.fold(reachable(from));
-    Array y(index_.shape(), x.dtype());
+    Array y({inside_.rows, inside_.n}, x.dtype());
     dispatch(x.dtype(), [&]<class T> {
       T* out = y.mutable_data<T>();
       for_each_row(inside_.rows, inside_.n,
-                   [&, in = x.data<T>(), index = index_.data<int64_t>()](int64_t row, int64_t at) {
+                   [&, in = x.data<T>(), index = index_->data<int64_t>()](int64_t row, int64_t at) {
                      for (int64_t j = 0; j < inside_.n; ++j)
                        out[at + j] = in[row * outside_.n + index[at + j]];
                    });
@@ -68,7 +76,7 @@ class Along {
     dispatch_float(op_, y.dtype(), [&]<class T> {
       T* out = sums.mutable_data<T>();
       for_each_row(inside_.rows, inside_.n,
-                   [&, in = y.data<T>(), index = index_.data<int64_t>()](int64_t row, int64_t at) {
+                   [&, in = y.data<T>(), index = index_->data<int64_t>()](int64_t row, int64_t at) {
                      for (int64_t j = 0; j < inside_.n; ++j)
                        out[row * outside_.n + index[at + j]] += in[at + j];
                    });
@@ -80,9 +88,9 @@ class Along {
  private:
   const char* op_;
   int axis_;
-  Shape cut_;                   // of what the indices can reach
-  Reduction outside_, inside_;  // how x is folded, and the indices
-  Array index_;
+  Shape cut_;                     // of what the indices can reach
+  ReducedAxes outside_, inside_;  // how x is folded, and the indices
+  Saved index_;                   // (rows, m)
 };
 
 }  // namespace
@@ -148,6 +156,7 @@ Tensor index_select(const Tensor& x_any, int axis, const Array& indices) {
 }
 
 Array one_hot(const Array& indices_any, int64_t classes, DType dtype) {
+  check(classes >= 0, "one_hot: {} classes", classes);
   const Array indices = checked("one_hot", indices_any, classes);
   Array y = Array::zeros(indices.shape().inserted(indices.rank(), classes), dtype);
   dispatch(dtype, [&]<class T> {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gradus/arithmetic.h"
+#include "ops/reduced_axes.h"
 #include "ops/windows.h"
 
 namespace gradus {
@@ -70,8 +71,9 @@ Tensor max_pool(const Pooling& pooling, const Tensor& x) {
                     const int64_t* won = winners->data<int64_t>();
                     const T* g = dy.data<T>();
                     T* to = dx.mutable_data<T>();
-                    pooling.for_each_tap([=](int64_t o, int64_t i) {
-                      if (won[o] == i) to[i] += g[o];
+                    const int64_t n = pooling.windows.outputs();
+                    for_each_row(pooling.planes, n, [=](int64_t /*plane*/, int64_t at) {
+                      for (int64_t o = at; o < at + n; ++o) to[won[o]] += g[o];
                     });
                   });
                   in.add(0, dx);

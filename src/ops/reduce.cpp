@@ -4,19 +4,20 @@
 
 #include "elementwise.h"
 #include "gradus/arithmetic.h"
-#include "ops/reduction.h"
+#include "ops/reduced_axes.h"
 
 namespace gradus {
 namespace {
 
-Reduction floating(const char* op, const Tensor& x, const std::vector<int>& axes) {
+ReducedAxes floating(const char* op, const Tensor& x, const std::vector<int>& axes) {
   check_floating(op, x.dtype());
   return {op, x.shape(), axes};
 }
 
 // `scale` times the sum. Every element of x had the same influence, so dx is scale dy, repeated
 // along the axes that were summed.
-Tensor scaled_sum(const char* op, const Tensor& x, const Reduction& r, bool keepdim, double scale) {
+Tensor scaled_sum(const char* op, const Tensor& x, const ReducedAxes& r, bool keepdim,
+                  double scale) {
   Array value = sum(x.value(), r.axes, keepdim);
   if (scale != 1) value = value * scale;
   return record(op, std::move(value), {x},
@@ -40,13 +41,13 @@ Array quotient_or_zero(const Array& a_any, const Array& b_any) {
 
 // x - mean. The mean of numbers around 10,000 is itself rounded; the second pass takes away what
 // that left.
-Array deviations(Array x, const Reduction& r) {
+Array deviations(Array x, const ReducedAxes& r) {
   for (int pass = 0; pass < 2; ++pass) x = x - sum(x, r.axes, true) / static_cast<double>(r.n);
   return x;
 }
 
 // The maximum, and 0 where it is infinite (inf - inf is NaN) or there is none.
-Array finite_maximum(const Tensor& x, const Reduction& r) {
+Array finite_maximum(const Tensor& x, const ReducedAxes& r) {
   if (r.n == 0) return Array::zeros(r.kept, x.dtype());
   Array result = amax(x.detach(), r.axes, true).value();
   dispatch_float("logsumexp", x.dtype(), [&]<class T> {
@@ -56,7 +57,7 @@ Array finite_maximum(const Tensor& x, const Reduction& r) {
   return result;
 }
 
-double variance_scale(const Reduction& r, int correction) {
+double variance_scale(const ReducedAxes& r, int correction) {
   return 1 / static_cast<double>(std::max<int64_t>(0, r.n - correction));
 }
 
@@ -67,14 +68,14 @@ Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
-  const Reduction r = floating("mean", x, axes);
+  const ReducedAxes r = floating("mean", x, axes);
   return scaled_sum("mean", x, r, keepdim, 1 / static_cast<double>(r.n));
 }
 
 // With d_i = x_i - m and s = 1 / (n - correction), var = s sum_i d_i^2. Moving x_i moves the mean m
 // too, but sum_i d_i is 0, so that m's share vanishes: dx_i = 2 s dy d_i.
 Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int correction) {
-  const Reduction r = floating("variance", x, axes);
+  const ReducedAxes r = floating("variance", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
   return record("variance", sum(d * d, r.axes, keepdim) * s, {x},
@@ -86,7 +87,7 @@ Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int
 // y = sqrt(var), so dy = dvar / (2 y), and from above dx_i = (s dy / y) d_i.
 Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool keepdim,
                           int correction) {
-  const Reduction r = floating("standard_deviation", x, axes);
+  const ReducedAxes r = floating("standard_deviation", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
   const Array y = unary("sqrt", sum(d * d, r.axes, keepdim) * s);
@@ -99,7 +100,7 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool ke
 // With m = max x, e_i = exp(x_i - m) and t = sum_i e_i, y = m + log t and dx_i = dy e_i / t: the
 // softmax of x. Where all x are -inf, t is 0 and none of them has an influence.
 Tensor logsumexp(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
-  const Reduction r = floating("logsumexp", x, axes);
+  const ReducedAxes r = floating("logsumexp", x, axes);
   const Array m = finite_maximum(x, r);
   const Array e = unary("exp", x.value() - m);
   const Array t = sum(e, r.axes, true);
@@ -149,7 +150,7 @@ void norm_backward(T* dx, double dy, const T* x, double y, int64_t n, double p) 
 
 Tensor norm(const Tensor& x, const std::vector<int>& axes, bool keepdim, double p) {
   check(p >= 1, "norm: needs p >= 1, got {}", p);
-  const Reduction r = floating("norm", x, axes);
+  const ReducedAxes r = floating("norm", x, axes);
   check(r.n > 0 || !std::isinf(p), "norm: the maximum of no elements, shape {}", x.shape());
   const Array folded = r.fold(x.value());
   Array y({r.rows}, x.dtype());
@@ -177,7 +178,7 @@ Tensor norm(const Tensor& x, const std::vector<int>& axes, bool keepdim, double 
 namespace {
 
 // The running sums of each row, from its first element on or from its last one back, in double.
-Array running_sums(const Reduction& r, const Array& x_any, bool from_the_end) {
+Array running_sums(const ReducedAxes& r, const Array& x_any, bool from_the_end) {
   const Array x = r.fold(x_any);
   Array sums(x.shape(), x.dtype());
   dispatch_float("cumsum", x.dtype(), [&]<class T> {
@@ -199,7 +200,7 @@ Array running_sums(const Reduction& r, const Array& x_any, bool from_the_end) {
 // y_i = sum of x_j over j <= i, so that x_j is in all y_i with i >= j: dx_j is the sum of those
 // dy_i, running from the end.
 Tensor cumsum(const Tensor& x, int axis) {
-  const Reduction r = floating("cumsum", x, {axis});
+  const ReducedAxes r = floating("cumsum", x, {axis});
   return record("cumsum", running_sums(r, x.value(), false), {x},
                 [r](const Array& dy, Inputs in) { in.add(0, running_sums(r, dy, true)); });
 }

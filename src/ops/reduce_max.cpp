@@ -1,6 +1,6 @@
 // Maxima, minima and where they are.
 #include "gradus/ops/reduce.h"
-#include "ops/reduction.h"
+#include "ops/reduced_axes.h"
 
 namespace gradus {
 namespace {
@@ -48,15 +48,15 @@ void share_among_ties(T* dx, T dy, const T* x, T y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) dx[i] = ties(x[i]) ? dy / k : 0;
 }
 
-Reduction non_empty(const char* op, const Shape& shape, const std::vector<int>& axes) {
-  const Reduction r(op, shape, axes);
+ReducedAxes non_empty(const char* op, const Shape& shape, const std::vector<int>& axes) {
+  const ReducedAxes r(op, shape, axes);
   check(r.n > 0, "{}: of no elements there is none, shape {}", op, shape);
   return r;
 }
 
 Tensor extreme_value(const char* op, const Tensor& x, const std::vector<int>& axes, bool keepdim,
                      Extreme which) {
-  const Reduction r = non_empty(op, x.shape(), axes);
+  const ReducedAxes r = non_empty(op, x.shape(), axes);
   const Array folded = r.fold(x.value());
   const Array y = values_at(folded, places(op, folded, which));
   return record(op, y.reshape(r.result(keepdim)), {x},
@@ -77,7 +77,7 @@ Tensor extreme_value(const char* op, const Tensor& x, const std::vector<int>& ax
 // Here y is x at one place, and that place gets dy.
 ValuesAndIndices extreme_and_index(const char* op, const Tensor& x, int axis, bool keepdim,
                                    Extreme which) {
-  const Reduction r = non_empty(op, x.shape(), {axis});
+  const ReducedAxes r = non_empty(op, x.shape(), {axis});
   const Array folded = r.fold(x.value()), place = places(op, folded, which);
   const Tensor values = record(op, values_at(folded, place).reshape(r.result(keepdim)), {x},
                                [r, place = saved(place)](const Array& dy_any, Inputs in) {
@@ -95,7 +95,7 @@ ValuesAndIndices extreme_and_index(const char* op, const Tensor& x, int axis, bo
 }
 
 Array extreme_index(const char* op, const Tensor& x, int axis, bool keepdim, Extreme which) {
-  const Reduction r = non_empty(op, x.shape(), {axis});
+  const ReducedAxes r = non_empty(op, x.shape(), {axis});
   return places(op, r.fold(x.value()), which).reshape(r.result(keepdim));
 }
 

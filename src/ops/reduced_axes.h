@@ -13,9 +13,8 @@ namespace gradus {
 // become the last one, and back:
 //
 //     shape [2, 3, 5], axes {0, 2}: kept [1, 3, 1], without [3], folded (rows, n) = (3, 10)
-struct Reduction {
-  Reduction() = default;
-  Reduction(const char* op, const Shape& x, const std::vector<int>& reduced)
+struct ReducedAxes {
+  ReducedAxes(const char* op, const Shape& x, const std::vector<int>& reduced)
       : axes(normalize_axes(op, reduced, x.rank())), kept(x) {
     for (const int axis : axes) {
       n *= x[axis];
