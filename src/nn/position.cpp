@@ -8,6 +8,7 @@
 namespace gradus::nn {
 
 Array sinusoidal_positions(int64_t length, int64_t width, int64_t start, DType dtype) {
+  check(length >= 0, "sinusoidal positions: {} of them", length);
   check(width >= 0 && width % 2 == 0, "sinusoidal positions: the width must be even, got {}",
         width);
   std::vector<double> values;
@@ -40,31 +41,40 @@ Tensor LearnedPosition::operator()(const Tensor& x, int64_t start) const {
 
 void LearnedPosition::visit(Visitor& visitor) { visitor("weight", weight); }
 
+namespace {
+
+// The distances, in each direction, that have a bucket of their own.
+int64_t exact_buckets(const RelativeConfig& config) {
+  const int64_t exact = config.buckets / (config.bidirectional ? 4 : 2);
+  check(exact >= 1 && config.max_distance > exact,
+        "relative positions: {} buckets for distances up to {}", config.buckets,
+        config.max_distance);
+  return exact;
+}
+
+}  // namespace
+
 int64_t relative_bucket(int64_t distance, const RelativeConfig& config) {
+  const int64_t exact = exact_buckets(config);
   int64_t buckets = config.buckets, first = 0, d = std::max<int64_t>(0, -distance);
   if (config.bidirectional) {
     buckets /= 2;
     if (distance > 0) first = buckets;
     d = std::abs(distance);
   }
-  const int64_t exact = buckets / 2;  // distances below it have a bucket of their own
   if (d < exact) return first + d;
   // exact + (how far d lies from exact to max_distance, by its logarithm) * (buckets - exact), in
-  // float32 as in the original, so that no distance changes sides.
-  const auto ratio = [exact](int64_t x) {
-    return static_cast<float>(x) / static_cast<float>(exact);
-  };
-  const float share = std::log(ratio(d)) / std::log(ratio(config.max_distance));
+  // float32 but for one logarithm, as in the original, so that no distance changes sides.
+  const auto one = static_cast<float>(exact);
+  const double whole = std::log(static_cast<double>(config.max_distance) / one);
+  const float share = std::log(static_cast<float>(d) / one) / static_cast<float>(whole);
   const auto more = static_cast<int64_t>(share * static_cast<float>(buckets - exact));
   return first + std::min(exact + more, buckets - 1);
 }
 
 RelativePosition::RelativePosition(const RelativeConfig& config) : config_(config) {
-  const int64_t exact = config.buckets / (config.bidirectional ? 4 : 2);
   check(config.heads >= 1, "relative positions: {} heads", config.heads);
-  check(exact >= 1 && config.max_distance > exact,
-        "relative positions: {} buckets for distances up to {}", config.buckets,
-        config.max_distance);
+  exact_buckets(config);
   weight = parameter(Array::zeros({config.buckets, config.heads}));
 }
 

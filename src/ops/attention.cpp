@@ -115,15 +115,16 @@ Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,
         v.shape());
   check(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "{}: dtypes differ: {}, {}, {}", op,
         name(q.dtype()), name(k.dtype()), name(v.dtype()));
-  return {
-      .heads = batch(q).numel() * h,
-      .group = h == shared ? 1 : h / shared,
-      .tq = q.size(-2),
-      .tk = k.size(-2),
-      .d = q.size(-1),
-      .dv = v.size(-1),
-      .scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1))),
-      .causal = options.causal};
+  return {.heads = batch(q).numel() * h,
+          .group = h == shared ? 1 : h / shared,
+          .tq = q.size(-2),
+          .tk = k.size(-2),
+          .d = q.size(-1),
+          .dv = v.size(-1),
+          .scale = options.scale != 0
+                       ? options.scale
+                       : 1 / std::sqrt(static_cast<double>(std::max<int64_t>(1, q.size(-1)))),
+          .causal = options.causal};
 }
 
 // A mask or a bias, repeated to the scores' shape.

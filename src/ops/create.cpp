@@ -1,5 +1,6 @@
 #include "gradus/ops/create.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus {
@@ -18,7 +19,8 @@ Array tabulate(int64_t count, DType dtype, F f) {
 
 // true where f(row, column)
 template <class F>
-Array mask_of(int64_t rows, int64_t cols, F f) {
+Array mask_of(const char* op, int64_t rows, int64_t cols, F f) {
+  check(rows >= 0 && cols >= 0, "{}: a matrix of {} rows and {} columns", op, rows, cols);
   Array mask({rows, cols}, DType::boolean);
   bool* out = mask.mutable_data<bool>();
   for (int64_t i = 0; i < rows; ++i)
@@ -32,11 +34,14 @@ Array arange(double start, double stop, double step, DType dtype) {
   const double count = std::ceil((stop - start) / step);
   check(step != 0 && count >= 0 && count < 0x1p62, "arange: no steps of {} lead from {} to {}",
         step, start, stop);
+  check(dtype != DType::int64 || std::max(std::abs(start), std::abs(stop)) < 0x1p63,
+        "arange: {} to {} are not numbers of int64", start, stop);
   return tabulate(static_cast<int64_t>(count), dtype, [=](double i) { return start + i * step; });
 }
 
 Array linspace(double start, double stop, int64_t count, DType dtype) {
   check_floating("linspace", dtype);
+  check(count >= 0, "linspace: {} numbers", count);
   const auto last = static_cast<double>(count - 1);
   const double step = count > 1 ? (stop - start) / last : 0;
   // From both ends to the middle, so that both are exact.
@@ -46,14 +51,16 @@ Array linspace(double start, double stop, int64_t count, DType dtype) {
 }
 
 Array eye(int64_t n, DType dtype) {
-  return mask_of(n, n, [](int64_t i, int64_t j) { return i == j; }).to(dtype);
+  return mask_of("eye", n, n, [](int64_t i, int64_t j) { return i == j; }).to(dtype);
 }
 
 Array lower_triangle(int64_t rows, int64_t cols, int64_t diagonal) {
-  return mask_of(rows, cols, [=](int64_t i, int64_t j) { return j - i <= diagonal; });
+  return mask_of("lower_triangle", rows, cols,
+                 [=](int64_t i, int64_t j) { return j - i <= diagonal; });
 }
 Array upper_triangle(int64_t rows, int64_t cols, int64_t diagonal) {
-  return mask_of(rows, cols, [=](int64_t i, int64_t j) { return j - i >= diagonal; });
+  return mask_of("upper_triangle", rows, cols,
+                 [=](int64_t i, int64_t j) { return j - i >= diagonal; });
 }
 
 }  // namespace gradus

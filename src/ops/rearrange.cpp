@@ -52,14 +52,19 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
 Tensor repeat(const Tensor& x, const std::vector<int64_t>& times) {
   const int rank = static_cast<int>(times.size()), extra = rank - x.rank();
   check(extra >= 0, "repeat: {} numbers for a tensor of rank {}", rank, x.rank());
+  check(rank <= max_rank, "repeat: {} axes, at most {} are possible", rank, max_rank);
   Shape shape = x.shape();
   for (int i = 0; i < extra; ++i) shape = shape.inserted(0, 1);
   Tensor y = reshape(x, shape);
   for (int axis = rank - 1; axis >= 0; --axis) {
     const int64_t count = times[static_cast<size_t>(axis)];
     check(count >= 0, "repeat: {} times along axis {}", count, axis);
-    y = count == 0 ? slice(y, axis, 0, 0)
-                   : concat(std::vector<Tensor>(static_cast<size_t>(count), y), axis);
+    // This axis and those after it become a row, and each row is repeated.
+    int64_t outer = 1, inner = 1;
+    for (int i = 0; i < rank; ++i) (i < axis ? outer : inner) *= shape[i];
+    y = expand(reshape(y, {outer, 1, inner}), {outer, count, inner});
+    shape[axis] *= count;
+    y = reshape(y, shape);
   }
   return y;
 }
@@ -103,8 +108,9 @@ Tensor pad(const Tensor& x, const std::vector<Padding>& paddings, double value) 
   Shape shape = x.shape();
   for (int axis = 0; axis < x.rank(); ++axis) {
     const auto& [before, after] = paddings[static_cast<size_t>(axis)];
-    check(before >= 0 && after >= 0, "pad: {} and {} elements around axis {} (slice takes away)",
-          before, after, axis);
+    constexpr int64_t most = int64_t{1} << 61;  // so that no size overflows
+    check(before >= 0 && after >= 0 && before < most && after < most,
+          "pad: {} and {} elements around axis {} (slice takes away)", before, after, axis);
     shape[axis] += before + after;
   }
   // Where x lies in the middle of it all.

@@ -61,8 +61,8 @@ void for_each_run(const Windows& w, F f) {
 // L), which is an image of one row. \throws Error if there is no place for a single one.
 inline Windows windows_over(std::string_view op, const Shape& x, const Shape& kernel,
                             int64_t stride, int64_t padding) {
-  check(stride >= 1, "{}: the stride must be at least 1, got {}", op, stride);
-  check(padding >= 0 && padding < int64_t{1} << 31,
+  constexpr int64_t most = int64_t{1} << 31;  // so that no position overflows
+  check(padding >= 0 && padding < most,
         "{}: the padding must be 0 or more (and below 2^31), got {}", op, padding);
   const auto along = [&](int axis) {
     const SlidingAxis result{x[axis], kernel[axis], stride, padding};
@@ -70,7 +70,10 @@ inline Windows windows_over(std::string_view op, const Shape& x, const Shape& ke
           "{}: a kernel of {} has no place in x {} with padding {}", op, kernel, x, padding);
     return result;
   };
-  return {kernel.rank() == 2 ? along(-2) : SlidingAxis{1, 1, 1, 0}, along(-1)};
+  const Windows result{kernel.rank() == 2 ? along(-2) : SlidingAxis{1, 1, 1, 0}, along(-1)};
+  check(stride >= 1 && stride < most, "{}: the stride must be 1 or more (and below 2^31), got {}",
+        op, stride);
+  return result;
 }
 
 }  // namespace gradus

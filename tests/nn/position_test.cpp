@@ -26,6 +26,7 @@ TEST(SinusoidalPosition, IsTheFormulaOfThePaper) {
   EXPECT_TRUE(same_bits(sinusoidal_positions(2, 6, 3, DType::float64), table.slice(0, 3, 5)));
   EXPECT_EQ(error_of([] { sinusoidal_positions(5, 7); }),
             "sinusoidal positions: the width must be even, got 7");
+  EXPECT_EQ(error_of([] { sinusoidal_positions(-1, 6); }), "sinusoidal positions: -1 of them");
 }
 
 TEST(SinusoidalPosition, IsAddedToEverySequence) {
@@ -68,6 +69,8 @@ TEST(RelativePosition, GivesNearDistancesABucketEachAndFarOnesSomeTogether) {
   EXPECT_EQ(buckets,
             (std::vector<int64_t>{0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7}));
   EXPECT_EQ(relative_bucket(5, past), 0);
+  // 32 + 32 log(40 / 32) / log(50 / 32), exactly half of the way: Hugging Face's T5 gives 48.
+  EXPECT_EQ(relative_bucket(-40, {.buckets = 64, .max_distance = 50, .bidirectional = false}), 48);
   const RelativeConfig both{.buckets = 16, .max_distance = 16};
   for (int64_t d = 1; d <= 20; ++d) {
     EXPECT_EQ(relative_bucket(-d, both), relative_bucket(-d, past)) << d;
@@ -115,6 +118,8 @@ TEST(RelativePosition, MistakesAreErrors) {
             "relative positions: 1 buckets for distances up to 128");
   EXPECT_EQ(error({.heads = 2, .max_distance = 8}),
             "relative positions: 32 buckets for distances up to 8");
+  EXPECT_EQ(error_of([] { relative_bucket(1, {.buckets = 3}); }),
+            "relative positions: 3 buckets for distances up to 128");
 }
 
 // ---- rotary: the op has its own tests; here, its two choices reach it

@@ -206,6 +206,10 @@ TEST(Attention, OfNothing) {
   EXPECT_EQ(no_keys.value().to_vector(), std::vector<double>(70, 0));
   no_keys.backward(Array::full({2, 5, 7}, 1));
   EXPECT_EQ(v.grad().shape(), (Shape{2, 0, 7}));
+  // Keys of no width tell nothing apart: the mean of the values, as in PyTorch.
+  const Tensor values(Array::of({1, 2, 6}, {3, 1}));
+  const Tensor mean = scaled_dot_product_attention(zeros({2, 0}), zeros({3, 0}), values);
+  EXPECT_EQ(mean.value().to_vector(), (std::vector<double>{3, 3}));
 }
 
 // With heads that share keys and values, whose gradients are sums, and with a bias that all share.

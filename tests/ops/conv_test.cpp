@@ -104,7 +104,9 @@ TEST(ConvErrors, NameTheRuleAndTheShapes) {
             "conv2d: a kernel of [0, 3] has no place in x [2, 3, 5, 7] with padding 0");
   EXPECT_EQ(error(zeros({2, 3, 0, 7}), weight, {}, {.padding = 2}),
             "conv2d: a kernel of [3, 3] has no place in x [2, 3, 0, 7] with padding 2");
-  EXPECT_EQ(error(x, weight, {}, {.stride = 0}), "conv2d: the stride must be at least 1, got 0");
+  for (const int64_t stride : {int64_t{0}, INT64_MAX})
+    EXPECT_EQ(error(x, weight, {}, {.stride = stride}),
+              fmt::format("conv2d: the stride must be 1 or more (and below 2^31), got {}", stride));
   EXPECT_EQ(error(x, weight, {}, {.padding = -1}),
             "conv2d: the padding must be 0 or more (and below 2^31), got -1");
   const Tensor indices(Array::of_indices({1, 2}, {1, 1, 2}));

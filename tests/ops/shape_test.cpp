@@ -95,9 +95,14 @@ TEST(CreateErrors, NameTheRule) {
   EXPECT_EQ(error_of([] { arange(0, 5, -1); }), "arange: no steps of -1 lead from 0 to 5");
   EXPECT_EQ(error_of([] { arange(0, INFINITY); }), "arange: no steps of 1 lead from 0 to inf");
   EXPECT_EQ(error_of([] { arange(NAN, 1); }), "arange: no steps of 1 lead from nan to 1");
+  EXPECT_EQ(error_of([] { arange(0, 1e19, 1e18, DType::int64); }),
+            "arange: 0 to 1e+19 are not numbers of int64");
+  EXPECT_EQ(error_of([] { eye(-1); }), "eye: a matrix of -1 rows and -1 columns");
+  EXPECT_EQ(error_of([] { upper_triangle(3, -1); }),
+            "upper_triangle: a matrix of 3 rows and -1 columns");
   EXPECT_EQ(error_of([] { linspace(0, 1, 3, DType::int64); }),
             "linspace: needs float32 or float64, got int64");
-  EXPECT_EQ(error_of([] { linspace(0, 1, -1); }), "shape: negative size in [-1]");
+  EXPECT_EQ(error_of([] { linspace(0, 1, -1); }), "linspace: -1 numbers");
 }
 
 TEST(Concat, MovesIndicesToo) {
@@ -143,8 +148,15 @@ TEST(ShapeErrors, NameTheOpTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { stack({x, x}, 3); }), "stack: axis 3 of a tensor of rank 3");
   EXPECT_EQ(error_of([&] { repeat(x, {2}); }), "repeat: 1 numbers for a tensor of rank 2");
   EXPECT_EQ(error_of([&] { repeat(x, {2, -1}); }), "repeat: -1 times along axis 1");
+  EXPECT_EQ(error_of([&] { repeat(x, std::vector<int64_t>(9, 1)); }),
+            "repeat: 9 axes, at most 8 are possible");
   EXPECT_EQ(error_of([&] { flip(x, {0, -2}); }), "flip: axis -2 is named twice");
   EXPECT_EQ(error_of([&] { pad(x, {{1, 1}}); }), "pad: 1 paddings for a tensor of rank 2");
+  EXPECT_EQ(error_of([&] {
+              pad(x, {{INT64_MAX, INT64_MAX}, {}});
+            }),
+            "pad: 9223372036854775807 and 9223372036854775807 elements around axis 0 (slice takes "
+            "away)");
   EXPECT_EQ(error_of([&] {
               pad(x, {{1, 1}, {0, -1}});
             }),
