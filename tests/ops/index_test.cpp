@@ -29,6 +29,22 @@ TEST(Gather, MovesNumbersThatHaveNoGradientToo) {
   EXPECT_EQ(index_select(ids, 0, twice).value().to_vector(), (std::vector<double>{9, 9, 7}));
 }
 
+// Otherwise the gradient would go elsewhere, or out of bounds.
+TEST(Gather, KeepsItsIndicesForBackward) {
+  const std::vector<std::function<Tensor(const Tensor&, const Array&)>> look_ups = {
+      [](const Tensor& x, const Array& ids) { return gather(x, 0, ids); },
+      [](const Tensor& x, const Array& ids) { return scatter_add(x, 0, ids, x); },
+      [](const Tensor& x, const Array& ids) { return index_select(x, 0, ids); }};
+  for (const auto& look_up : look_ups) {
+    Array ids = Array::of_indices({1, 0}, {2});
+    const auto before = memory_stats().saved;
+    const Tensor y = look_up(random_parameter({2}), ids);
+    EXPECT_GT(memory_stats().saved, before);
+    ids.copy_from(Array::of_indices({0, 0}, {2}));
+    EXPECT_NE(error_of([&] { y.backward(y.value()); }).find("int64"), std::string::npos);
+  }
+}
+
 TEST(ScatterAdd, LeavesItsInputsAlone) {
   const Tensor x(Array::zeros({3})), source(Array::full({2}, 1));
   const Tensor y = scatter_add(x, 0, Array::of_indices({1, 1}, {2}), source);
@@ -122,6 +138,7 @@ TEST(IndexErrors, NameTheIndexAndItsPosition) {
             "one_hot: index 3 (at position 1) is not in [0, 3)");
   EXPECT_EQ(error_of([&] { one_hot(Array::zeros({1}), 3); }),
             "one_hot: indices must be int64, got float32");
+  EXPECT_EQ(error_of([&] { one_hot(ids({}, {0}), -1); }), "one_hot: -1 classes");
 }
 
 }  // namespace
