@@ -5,7 +5,7 @@
 
 namespace gradus {
 namespace {
-constexpr int64_t grain = 1 << 13;  // elements: some 20 us of tanh
+constexpr int64_t worth = 1 << 13;  // elements of a chunk: some 20 us of tanh
 }
 
 Array unary(const char* op, const Array& x_any) {
@@ -15,7 +15,7 @@ Array unary(const char* op, const Array& x_any) {
     T* out = y.mutable_data<T>();
     const T* in = x.data<T>();
     const auto kernel = kernels::unary<T>(op).value;
-    kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
+    kernels::parallel_for(x.numel(), kernels::grain_for(worth), [&](int64_t begin, int64_t end) {
       kernel(out + begin, in + begin, end - begin);
     });
   });
@@ -33,7 +33,7 @@ Array unary_backward(const char* op, const Array& dy_any, const Array& x_any) {
     const T *gradient = dy.data<T>(), *in = x.data<T>();
     T* out = dx.mutable_data<T>();
     const auto kernel = kernels::unary<T>(op).backward;
-    kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {
+    kernels::parallel_for(x.numel(), kernels::grain_for(worth), [&](int64_t begin, int64_t end) {
       kernel(out + begin, gradient + begin, in + begin, end - begin);
     });
   });

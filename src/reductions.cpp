@@ -25,24 +25,24 @@ void add_rows(T* y, const T* x, int64_t n, int64_t columns, int64_t stride) {
 // Sums the middle axis of x, seen as (outer, n, inner) and contiguous, into y: (outer, inner).
 template <class T>
 void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
-  constexpr int64_t grain = 1 << 15;
+  constexpr int64_t worth = 1 << 15;  // elements of a chunk
   const auto& kernel = kernels::rows<T>();
   if (inner > 1) {
     // Columns are added row by row; each thread has columns of its own.
     std::fill_n(y, outer * inner, T{});
     const int64_t columns =
-        n > few_rows ? most_columns : std::max<int64_t>(64, grain / std::max<int64_t>(n, 1));
+        n > few_rows ? most_columns : std::max<int64_t>(64, kernels::grain_for(worth, n));
     for (int64_t o = 0; o < outer; ++o)
       kernels::parallel_for(inner, columns, [&, o](int64_t begin, int64_t end) {
         add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);
       });
   } else if (outer > 1) {
-    kernels::parallel_for(outer, std::max<int64_t>(1, grain / std::max<int64_t>(n, 1)),
-                          [&](int64_t begin, int64_t end) {
-                            for (int64_t o = begin; o < end; ++o) y[o] = kernel.sum(x + o * n, n);
-                          });
+    kernels::parallel_for(outer, kernels::grain_for(worth, n), [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o) y[o] = kernel.sum(x + o * n, n);
+    });
   } else {
     // One long row: a partial sum for each chunk, then their sum in order.
+    const int64_t grain = kernels::grain_for(worth);
     std::vector<T> partial(static_cast<size_t>(kernels::chunk_count(n, grain)));
     kernels::parallel_for(n, grain, [&](int64_t begin, int64_t end) {
       partial[static_cast<size_t>(begin / grain)] = kernel.sum(x + begin, end - begin);
@@ -96,7 +96,7 @@ Array sum_to(const Array& a, const Shape& shape) {
 }
 
 double sum_squares(const Array& a) {
-  constexpr int64_t grain = 1 << 15;
+  const int64_t grain = kernels::grain_for(1 << 15);
   const Array x = a.contiguous();
   std::vector<double> partial(static_cast<size_t>(kernels::chunk_count(x.numel(), grain)));
   dispatch_float("sum_squares", a.dtype(), [&]<class T> {

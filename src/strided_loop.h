@@ -44,20 +44,19 @@ class StridedLoop {
   // out, in parallel.
   template <class F>
   void for_each_run(F f) const {
-    constexpr int64_t grain = 1 << 15;  // elements: some 20 us of elementwise work
+    constexpr int64_t worth = 1 << 15;  // elements: some 20 us of elementwise work
     const int64_t n = row_length();
     if (n == 0) return;
     if (rows_ == 1) {
-      kernels::parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+      kernels::parallel_for(n, kernels::grain_for(worth), [&](int64_t begin, int64_t end) {
         Offsets offsets;
         for (size_t i = 0; i < N; ++i) offsets[i] = begin * row_stride()[i];
         f(offsets, end - begin);
       });
     } else {
-      kernels::parallel_for(rows_, std::max<int64_t>(1, grain / n),
-                            [&](int64_t begin, int64_t end) {
-                              for (int64_t row = begin; row < end; ++row) f(row_offsets(row), n);
-                            });
+      kernels::parallel_for(rows_, kernels::grain_for(worth, n), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) f(row_offsets(row), n);
+      });
     }
   }
 

@@ -4,11 +4,23 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "gradus/error.h"
 #include "gradus/threads.h"
 
 namespace gradus::kernels {
+
+namespace {
+int64_t tuned_worth = 0;  // 0: what the caller says
+}
+
+int64_t grain_for(int64_t worth, int64_t cost) {
+  return std::max<int64_t>(1, (tuned_worth > 0 ? tuned_worth : worth) / std::max<int64_t>(1, cost));
+}
+
+ScopedGrain::ScopedGrain(int64_t worth) : previous_(std::exchange(tuned_worth, worth)) {}
+ScopedGrain::~ScopedGrain() { tuned_worth = previous_; }
 
 int usable_threads() { return omp_in_parallel() ? 1 : num_threads(); }
 

@@ -41,4 +41,20 @@ int usable_threads();
 // provide.
 inline int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
 
+// A grain for items of `cost` each, so that a chunk costs about `worth`, in the same unit; at least
+// 1.
+int64_t grain_for(int64_t worth, int64_t cost = 1);
+
+// While one is alive, all chunks are worth so little: tests divide small shapes with it.
+class ScopedGrain {
+ public:
+  explicit ScopedGrain(int64_t worth);
+  ~ScopedGrain();
+  ScopedGrain(const ScopedGrain&) = delete;
+  ScopedGrain& operator=(const ScopedGrain&) = delete;
+
+ private:
+  int64_t previous_;
+};
+
 }  // namespace gradus::kernels

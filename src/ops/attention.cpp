@@ -88,9 +88,7 @@ struct Problem {
   // Query i sees key j only if j <= i + offset.
   int64_t causal_offset() const { return causal ? 0 : tk; }
   // Heads for each call of parallel_for's function: some 20 us of multiplications.
-  int64_t grain() const {
-    return std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, 2 * tq * tk * (d + dv)));
-  }
+  int64_t grain() const { return kernels::grain_for(1 << 20, 2 * tq * tk * (d + dv)); }
 };
 
 Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,

@@ -82,8 +82,8 @@ struct Sizes {
   int64_t image() const { return in_channels * windows.inputs(); }
   int64_t result() const { return out_channels * windows.outputs(); }
   int64_t grain() const {
-    const int64_t flops = std::max<int64_t>(1, 2 * result() * column());
-    return std::max(kernels::chunk_count(images, 16), kernels::chunk_count(1 << 20, flops));
+    return std::max(kernels::chunk_count(images, 16),
+                    kernels::grain_for(1 << 20, 2 * result() * column()));
   }
 };
 

@@ -19,7 +19,7 @@ Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
   const kernels::CrossEntropyRule rule{options.ignore_index, options.label_smoothing};
   const Array x = logits.value().contiguous(), targets = targets_any.contiguous();
   const int64_t cols = x.size(-1), rows = targets.numel();
-  const int64_t grain = std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, cols));
+  const int64_t grain = kernels::grain_for(1 << 13, cols);
   const int64_t* target = targets.data<int64_t>();
   int64_t counted = 0;
   for (int64_t i = 0; i < rows; ++i) {

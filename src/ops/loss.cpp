@@ -54,7 +54,7 @@ template <class T, class F>
 Array generate(const Shape& shape, F f) {
   Array out(shape, dtype_of<T>);
   T* first = out.mutable_data<T>();
-  kernels::parallel_for(out.numel(), 1 << 11, [=](int64_t begin, int64_t end) {
+  kernels::parallel_for(out.numel(), kernels::grain_for(1 << 11), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) first[i] = f(i);
   });
   return out;

@@ -30,7 +30,7 @@ Tensor normalise_rows(const char* op, bool centred, const Tensor& x, const Tenso
   const int64_t cols = x.size(-1), rows = cols == 0 ? 0 : x.numel() / cols;
   check_parameter(op, "weight", weight, x, cols);
   check_parameter(op, "bias", bias, x, cols);
-  const int64_t grain = std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, cols));
+  const int64_t grain = kernels::grain_for(1 << 14, cols);
   const Array source = x.value().contiguous();
   const Array scale =
       weight.is_empty_handle() ? Array::full({cols}, 1, x.dtype()) : weight.value().contiguous();

@@ -36,7 +36,7 @@ struct Pooling {
   // elements of all planes, and each plane is one thread's.
   template <class F>
   void for_each_tap(F f) const {
-    const int64_t grain = std::max<int64_t>(1, (1 << 14) / (windows.taps() * windows.outputs()));
+    const int64_t grain = kernels::grain_for(1 << 14, windows.taps() * windows.outputs());
     kernels::parallel_for(planes, grain, [&](int64_t begin, int64_t end) {
       for (int64_t plane = begin; plane < end; ++plane)
         for_each_run(windows, [&](int64_t /*tap*/, int64_t window, int64_t input, int64_t n) {

@@ -51,7 +51,7 @@ struct ReducedAxes {
 // that is worth it.
 template <class F>
 void for_each_row(int64_t rows, int64_t n, F f) {
-  const int64_t grain = std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(n, 1));
+  const int64_t grain = kernels::grain_for(1 << 14, n);
   kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) f(row, row * n);
   });

@@ -12,7 +12,7 @@ struct RowsOf {
   explicit RowsOf(const Array& x)
       : rows(x.size(-1) == 0 ? 0 : x.numel() / x.size(-1)),
         cols(x.size(-1)),
-        grain(std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, cols))) {}
+        grain(kernels::grain_for(1 << 14, cols)) {}
 };
 
 template <class T>

@@ -91,10 +91,13 @@ void on_chunks(const char* name, Array& value, std::vector<Array>& moments, cons
     T* first = moments.empty() ? nullptr : moments.front().mutable_data<T>();
     T* last = moments.empty() ? nullptr : moments.back().mutable_data<T>();
     const T* g = gradient.data<T>();
-    kernels::parallel_for(value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
-      const auto at = [begin](T* moment) { return moment == nullptr ? moment : moment + begin; };
-      f(kernels::optim<T>(), p + begin, at(first), at(last), g + begin, end - begin);
-    });
+    kernels::parallel_for(
+        value.numel(), kernels::grain_for(1 << 15), [&](int64_t begin, int64_t end) {
+          const auto at = [begin](T* moment) {
+            return moment == nullptr ? moment : moment + begin;
+          };
+          f(kernels::optim<T>(), p + begin, at(first), at(last), g + begin, end - begin);
+        });
   });
 }
 

@@ -23,6 +23,18 @@ class ParallelFor : public testing::Test {
   int previous_ = num_threads();
 };
 
+TEST(GrainFor, IsWhatAChunkIsWorthOrWhatATestSays) {
+  EXPECT_EQ(grain_for(100), 100);
+  EXPECT_EQ(grain_for(100, 7), 14);
+  EXPECT_EQ(grain_for(100, 101), 1);
+  EXPECT_EQ(grain_for(100, 0), 100);
+  {
+    const ScopedGrain small(20);
+    EXPECT_EQ(grain_for(100, 7), 2);
+  }
+  EXPECT_EQ(grain_for(100, 7), 14);
+}
+
 TEST_F(ParallelFor, CallsEachChunkOnceAndNeverMovesItsEdges) {
   for (int threads : {1, 2, 3, 7}) {
     set_num_threads(threads);

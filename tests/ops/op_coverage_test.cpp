@@ -92,10 +92,11 @@ std::string page() {
   std::string page = R"(# The ops, and how each is proved
 
 This page is written from the table of cases in `tests/ops/table_*.cpp`: `make test` fails when the two differ, and when
-a public op has no line there; `make op-list` writes it anew. Every case runs in float64 and float32, on every
-instruction set that the machine has, in six memory layouts, on one and three threads. Values and gradients are compared
-with PyTorch's (1e-10 in float64, 1e-5 in float32), and the gradients of all but the empty and the extreme cases are
-checked against differences, every element, to 1e-6.
+a public op has no line there; `make op-list` writes it anew. Every case runs in float64 and float32 on every
+instruction set that the machine has, and its value and gradients are compared with PyTorch's (1e-10 in float64, 1e-5 in
+float32). All but the extreme cases also run in six memory layouts, and in chunks of three elements on one and three
+threads; all but the empty and the extreme ones have their gradients checked against differences, every element, to
+1e-6.
 
 The columns count the cases by what is special about their inputs: nothing (plain), shapes that are broadcast to one
 another, an axis of size 1, numbers only (rank 0), no elements at all (empty), or special numbers such as zeros of both

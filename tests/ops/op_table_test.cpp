@@ -4,6 +4,7 @@
 #include <set>
 
 #include "gradus/arithmetic.h"
+#include "kernels/parallel.h"
 #include "support.h"
 
 namespace gradus::test {
@@ -39,12 +40,13 @@ TEST_P(OpTest, ItsGradientsAgreeWithDifferences) {
   if (has_gradient(GetParam())) on_every_isa([] { expect_gradients(GetParam()); });
 }
 
-// Small matrix products made to go through packing and blocks of k; on several threads too, with
-// the same bits.
+// Small matrix products made to go through packing and blocks of k, and everything divided into
+// chunks of a few elements; on several threads too, with the same bits.
 TEST_P(OpTest, AnyPathAndAnyNumberOfThreadsGiveTheSame) {
   const OpCase& c = GetParam();
   const Outcome expected = run(c.call, inputs_of(c));
   const kernels::ScopedGemmTuning tuning({.k_block = 2, .block_elements = 64, .parallel_flops = 1});
+  const kernels::ScopedGrain grain(3);
   on_every_isa([&] {
     const auto run_with = [&](int count) {
       const ScopedThreads threads(count);
