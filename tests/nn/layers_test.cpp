@@ -125,6 +125,13 @@ TEST(SwiGLU, IsAGateOnALinearMap) {
   EXPECT_LE(relative_distance(f(x).value(), linear(gated, f.w2.weight, f.w2.bias).value()), 1e-14);
 }
 
+TEST(Norms, TakeTheirEps) {
+  const Tensor x(Array::of({1, -1}, {2}));
+  const std::vector<double> half = {0.5, -0.5};  // 1 / sqrt(1 + 3)
+  EXPECT_EQ(LayerNorm(2, Bias::learned, 3)(x).value().to_vector(), half);
+  EXPECT_EQ(RMSNorm(2, 3)(x).value().to_vector(), half);
+}
+
 TEST(RMSNorm, StartsByDividingByTheRootMeanSquare) {
   RMSNorm norm(7);
   EXPECT_EQ(norm.weight.value().to_vector(), std::vector<double>(7, 1));

@@ -81,9 +81,11 @@ TEST(Shapes, IndicesAndMasksMoveToo) {
 }
 
 TEST(Create, EndpointsAreExactAndDtypesAreKept) {
-  const Array line = linspace(0.1, 0.7, 4, DType::float64);
-  EXPECT_EQ(line.at({0}), 0.1);
-  EXPECT_EQ(line.at({3}), 0.7);
+  for (int64_t count = 2; count < 100; ++count) {  // 49 * (1 / 49) is not 1
+    const Array line = linspace(0, 1, count, DType::float64);
+    EXPECT_EQ(line.at({0}), 0) << count;
+    EXPECT_EQ(line.at({count - 1}), 1) << count;
+  }
   EXPECT_EQ(arange(0, 4).dtype(), DType::float32);
   EXPECT_EQ(arange(0, 4, 1, DType::int64).to_vector(), (std::vector<double>{0, 1, 2, 3}));
   EXPECT_EQ(lower_triangle(2, 2).dtype(), DType::boolean);

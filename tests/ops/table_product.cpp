@@ -29,6 +29,10 @@ void product_cases(OpTable& t) {
          {{0, 5}, {5, 3}},
          {{3, 0}, {0, 5}},
          {{0, 3, 5}, {5, 7}}});
+  // A row that is next to nothing, one of large numbers, one with an infinity and one with NaN:
+  // each reaches its own row of the product.
+  const Input rows({4, 3}, {0x1p-140, 0, 1e-30, 1e30, 0, 3e30, INFINITY, 1, 2, 1, NAN, 3});
+  t.extreme("matmul", on_two(matmul), "a @ b", {{rows, {3, 5}}, {rows, {3}}, {{7, 4}, rows}});
   t.add("matmul itself", on_one([](const Tensor& x) { return matmul(x, x); }), "a @ a",
         {{{5, 5}}, {{3, 5, 5}}});
   t.add("outer", on_two(outer), "a.outer(b)",
@@ -52,6 +56,7 @@ void product_cases(OpTable& t) {
          {{1, 5}, {1, 5}},
          {{7, 19}, {23, 19}},
          {{2, 3, 5, 7}, {11, 7}}});
+  t.extreme("linear", without_bias, "F.linear(a, b)", {{rows, {37, 3}}, {{7, 3}, rows}});
   // A tied weight: its gradient collects both uses.
   t.add("linear twice",
         on_two([](const Tensor& x, const Tensor& w) { return linear(linear(x, w), w); }),
