@@ -162,11 +162,11 @@ struct Optim {
   // p -= lr weight_decay p;  g += l2 p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
   // p -= lr (m / correction1) / (sqrt(v / correction2) + epsilon)
   void (*adam)(T* p, T* m, T* v, const T* g, int64_t n, const AdamStep& step);
-  // g += l2 p;  b = momentum b + g;  p -= lr b, or lr (g + momentum b) if nesterov; b null: p -= lr
-  // g
+  // g += l2 p;  b = momentum b + g;  p -= lr b, or lr (g + momentum b) if nesterov.
+  // If b is null there is no momentum: p -= lr g.
   void (*sgd)(T* p, T* b, const T* g, int64_t n, const SGDStep& step);
-  // g += l2 p;  v = alpha v + (1 - alpha) g^2;  b = momentum b + g / (sqrt(v) + epsilon);  p -= lr
-  // b
+  // g += l2 p;  v = alpha v + (1 - alpha) g^2;  b = momentum b + g / (sqrt(v) + epsilon);
+  // p -= lr b. If b is null there is no momentum, as in sgd.
   void (*rmsprop)(T* p, T* v, T* b, const T* g, int64_t n, const RMSPropStep& step);
 };
 

@@ -101,14 +101,17 @@ void on_chunks(const char* name, Array& value, std::vector<Array>& moments, cons
   });
 }
 
-std::vector<std::string> only_if(double momentum, std::vector<std::string> moments) {
-  return momentum != 0 ? std::move(moments) : std::vector<std::string>{};
+// The moments of a rule, and b, the velocity, if there is momentum.
+std::vector<std::string> with_velocity(double momentum, std::vector<std::string> moments) {
+  if (momentum != 0) moments.push_back("b");
+  return moments;
 }
 
 }  // namespace
 
 SGD::SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options)
-    : Optimizer("sgd", std::move(parameters), only_if(options.momentum, {"b"})), options_(options) {
+    : Optimizer("sgd", std::move(parameters), with_velocity(options.momentum, {})),
+      options_(options) {
   check(options.momentum >= 0, "sgd: momentum must be at least 0, got {}", options.momentum);
 }
 
@@ -125,7 +128,8 @@ void SGD::update(Array& value, std::vector<Array>& moments, const Array& gradien
 }
 
 RMSProp::RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options)
-    : Optimizer("rmsprop", std::move(parameters), {"v", "b"}), options_(options) {}
+    : Optimizer("rmsprop", std::move(parameters), with_velocity(options.momentum, {"v"})),
+      options_(options) {}
 
 void RMSProp::update(Array& value, std::vector<Array>& moments, const Array& gradient,
                      double learning_rate) {
@@ -136,7 +140,7 @@ void RMSProp::update(Array& value, std::vector<Array>& moments, const Array& gra
                                   .l2 = options_.weight_decay};
   on_chunks("rmsprop", value, moments, gradient,
             [&](const auto& kernel, auto* p, auto* v, auto* b, auto* g, int64_t n) {
-              kernel.rmsprop(p, v, b, g, n, step);
+              kernel.rmsprop(p, v, options_.momentum != 0 ? b : nullptr, g, n, step);
             });
 }
 

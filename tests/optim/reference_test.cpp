@@ -7,6 +7,7 @@
 
 #include "gradus/io/safetensors.h"
 #include "gradus/optim/optimizer.h"
+#include "kernels/parallel.h"
 #include "support.h"
 
 namespace gradus::optim {
@@ -32,6 +33,8 @@ TEST_P(TorchOptimizers, TenStepsGiveTheSameParameters) {
   for (const std::string name : {"matrix", "gain"})
     parameters.emplace_back(name, parameter(torch.at("param." + name).clone()));
   const std::unique_ptr<Optimizer> optimizer = GetParam().make(parameters);
+  const kernels::ScopedGrain grain(3);  // several chunks, on several threads
+  const test::ScopedThreads threads(3);
   for (int64_t t = 0; t < 10; ++t) {
     for (const auto& [name, p] : parameters) {
       p.zero_grad();
@@ -80,6 +83,14 @@ TEST_P(TorchOptimizers, ContinuesBitForBitFromItsState) {
   steps(*first, a, 3, 6);
   steps(*second, b, 3, 6);
   EXPECT_TRUE(test::same_bits(a[0].second.value(), b[0].second.value()));
+}
+
+TEST(Momentum, IsKeptOnlyIfThereIsAny) {
+  const Parameters p = {{"p", parameter(Array::zeros({3}))}};
+  EXPECT_EQ(SGD(p).state().size(), 0U);
+  EXPECT_EQ(SGD(p, {.momentum = 0.5}).state().size(), 1U);
+  EXPECT_EQ(RMSProp(p).state().size(), 1U);
+  EXPECT_EQ(RMSProp(p, {.momentum = 0.5}).state().size(), 2U);
 }
 
 TEST(OptimizerErrors, SayWhatIsWrongBeforeAnythingMoves) {

@@ -59,9 +59,12 @@ void rmsprop(T* p, T* v, T* b, const T* g, int64_t n, const RMSPropStep& step) {
     const Vec<T> value = load_next(p + i, left);
     const Vec<T> grad = load_next(g + i, left) + l2 * value;
     const Vec<T> new_v = alpha * load_next(v + i, left) + one_minus_alpha * grad * grad;
-    const Vec<T> velocity = momentum * load_next(b + i, left) + grad / (sqrt<T>(new_v) + epsilon);
+    Vec<T> velocity = grad / (sqrt<T>(new_v) + epsilon);
+    if (b != nullptr) {
+      velocity = momentum * load_next(b + i, left) + velocity;
+      store_next(b + i, velocity, left);
+    }
     store_next(v + i, new_v, left);
-    store_next(b + i, velocity, left);
     store_next(p + i, value - lr * velocity, left);
   }
 }
