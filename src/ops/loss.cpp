@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "gradus/ops/elementwise.h"
+#include "gradus/ops/reduce.h"
 #include "kernels/parallel.h"
 #include "ops/loss_reduction.h"
 
@@ -118,9 +118,7 @@ Array at_least(double least, const Array& x_any) {
   });
 }
 
-Array length_along(const Array& v, int axis) {
-  return sqrt(Tensor(sum(v * v, {axis}, true))).value();
-}
+Array length_along(const Array& v, int axis) { return norm(Tensor(v), {axis}, true).value(); }
 
 // d cos / da, given b / max(|b|, eps).
 Array cosine_slope(const Array& a, const Array& length, const Array& other, const Array& cosine,

@@ -112,7 +112,7 @@ Tensor normalise_channels(const Tensor& x, const BatchStatistics& statistics, bo
   check_parameter("batch_norm", "bias", bias, x, channels);
   Shape shape = Shape::filled(x.rank(), 1);  // of one number for each channel
   shape[1] = channels;
-  const Array rstd = 1 / sqrt(Tensor(statistics.variance.reshape(shape) + eps)).value();
+  const Array rstd = rsqrt(Tensor(statistics.variance.reshape(shape) + eps)).value();
   const Array h = (x.value() - statistics.mean.reshape(shape)) * rstd;
   const Array scale =
       (weight.is_empty_handle() ? Array::full(shape, 1, x.dtype()) : weight.value()).reshape(shape);
