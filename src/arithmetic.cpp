@@ -118,8 +118,7 @@ Array masked_fill(const Array& a, const Array& mask, double value) {
   return out;
 }
 
-// ---- matrix products
-// ------------------------------------------------------------------------------------
+// ---- matrix products ----------------------------------------------------------------------------
 
 namespace {
 

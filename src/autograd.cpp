@@ -17,8 +17,7 @@ uint64_t next_id() {
 
 }  // namespace
 
-// ---- nodes
-// ------------------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 Node::Node(const char* op_name, const Shape& value_shape, DType value_dtype,
            std::vector<NodePtr> input_nodes, Backward closure)
@@ -42,8 +41,7 @@ Node::~Node() {
   }
 }
 
-// ---- accumulation
-// -----------------------------------------------------------------------------------------
+// ---- accumulation -------------------------------------------------------------------------------
 
 void Inputs::add(size_t i, Array g) {
   if (!wants(i)) return;
@@ -74,8 +72,7 @@ Array& Inputs::buffer(size_t i) {
   return node.grad;
 }
 
-// ---- saved arrays
-// -----------------------------------------------------------------------------------------
+// ---- saved arrays -------------------------------------------------------------------------------
 
 struct Saved::Record {
   explicit Record(const Array& a, Storage& s) : array(a), storage(s), version(s.version()) {
@@ -103,8 +100,7 @@ const Array& Saved::operator*() const {
 
 Saved saved(const Array& array) { return Saved(array); }
 
-// ---- observers
-// --------------------------------------------------------------------------------------------
+// ---- observers ----------------------------------------------------------------------------------
 
 thread_local Trace* Trace::newest = nullptr;
 
@@ -121,8 +117,7 @@ void trace_backward(const Node& node, const Array& gradient) {
     trace->on_backward(node, gradient);
 }
 
-// ---- modes
-// ------------------------------------------------------------------------------------------------
+// ---- modes --------------------------------------------------------------------------------------
 
 bool grad_enabled() { return grad_mode; }
 NoGrad::NoGrad() : before_(std::exchange(grad_mode, false)) {}
@@ -130,8 +125,7 @@ NoGrad::~NoGrad() { grad_mode = before_; }
 EnableGrad::EnableGrad() : before_(std::exchange(grad_mode, true)) {}
 EnableGrad::~EnableGrad() { grad_mode = before_; }
 
-// ---- the walk back
-// ----------------------------------------------------------------------------------------
+// ---- the walk back ------------------------------------------------------------------------------
 
 namespace {
 

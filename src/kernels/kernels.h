@@ -12,8 +12,7 @@
 
 namespace gradus::kernels {
 
-// ---- the instruction sets
-// -------------------------------------------------------------------------
+// ---- the instruction sets -----------------------------------------------------------------------
 
 enum class Isa { portable, avx2, avx512 };
 std::string_view isa_name(Isa isa);
@@ -39,8 +38,7 @@ class ScopedIsa {
   Isa previous_;
 };
 
-// ---- elementwise
-// ------------------------------------------------------------------------------------
+// ---- elementwise --------------------------------------------------------------------------------
 
 // A function of each element and its slope, known by a name.
 template <class T>
@@ -79,9 +77,8 @@ struct Elementwise {
   void (*masked_fill)(T* y, const T* x, const bool* mask, T value, int64_t n);
 };
 
-// ---- rows: softmax, normalisation, loss, reductions
-// --------------------------------------------------- All matrices are row-major and dense, (rows,
-// cols), unless a stride is given.
+// ---- rows: softmax, normalisation, loss, reductions ---------------------------------------------
+// All matrices are row-major and dense, (rows, cols), unless a stride is given.
 
 // The probabilities that cross-entropy wants to see: 1 - smoothing for the target, and smoothing
 // shared evenly among all columns. Rows whose target is `ignored` do not count.
@@ -138,8 +135,7 @@ struct Rows {
   void (*add_rows)(T* y, const T* x, int64_t rows, int64_t cols, int64_t x_stride);
 };
 
-// ---- optimisers
-// ---------------------------------------------------------------------------------------
+// ---- optimisers ---------------------------------------------------------------------------------
 
 // What a step needs besides the arrays. `l2` is a weight decay that goes through the gradient, g +
 // l2 p.
@@ -170,8 +166,7 @@ struct Optim {
   void (*rmsprop)(T* p, T* v, T* b, const T* g, int64_t n, const RMSPropStep& step);
 };
 
-// ---- matrix multiplication
-// ----------------------------------------------------------------------------
+// ---- matrix multiplication ----------------------------------------------------------------------
 
 // C(m, n) = A(m, k) B(k, n) (+ bias over each row) (+ C if accumulate).
 // A(i, l) = a[i * a_row + l * a_col], and so on: the four transpose cases are just strides.
@@ -214,8 +209,7 @@ void gemm(const GemmArgs<T>& args);
 template <class T>
 void gemm_serial(const GemmArgs<T>& args);
 
-// ---- the tables of the active ISA, for T = float or double
-// ----------------------------------------------
+// ---- the tables of the active ISA, for T = float or double --------------------------------------
 
 template <class T>
 const Elementwise<T>& elementwise();

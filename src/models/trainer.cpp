@@ -17,8 +17,7 @@ void TrainingConfig::validate() const {
   require(clip > 0, "the clipping norm", "be positive", clip);
 }
 
-// ---- the training itself
-// --------------------------------------------------------------------------------------
+// ---- the training itself ------------------------------------------------------------------------
 
 namespace {
 enum Stream : uint64_t { weights_and_dropout = 0, batches = 1 };
@@ -77,8 +76,7 @@ double Trainer::validation_loss(size_t most_batches) {
   return total / tokens;
 }
 
-// ---- checkpoints
-// ------------------------------------------------------------------------------------------------
+// ---- checkpoints --------------------------------------------------------------------------------
 
 namespace {
 

@@ -141,8 +141,8 @@ Sizes sizes_of(std::string_view op, int rank, const Tensor& x, const Tensor& wei
 
 // With the windows of image n as columns, Y_n = W columns(x_n) + b, and so, as in every product of
 // matrices,
-//   dW = sum over n of dY_n columns(x_n)T,   dx_n = image(WT dY_n),   db = sum of dY over n, OH,
-//   OW.
+//   dW = sum over n of dY_n columns(x_n)T,   dx_n = image(WT dY_n),
+//   db = sum of dY over n, OH, OW.
 Tensor convolve(const char* op, int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
                 const ConvOptions& options) {
   const Sizes size = sizes_of(op, rank, x, weight, bias, options);

@@ -5,8 +5,8 @@
 
 namespace gradus {
 
-// For a row x_i with target t, s = softmax(x_i) and q_j = [j = t] (smoothed: (1 - e) [j = t] + e /
-// V):
+// For a row x_i with target t, s = softmax(x_i) and q_j = [j = t], or (1 - e) [j = t] + e / V if
+// smoothed by e:
 //   loss_i = log sum_j exp(x_ij) - sum_j q_j x_ij,   dx_ij = dloss_i (s_j - q_j)
 Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
                      const CrossEntropyOptions& options) {
