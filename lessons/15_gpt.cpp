@@ -29,8 +29,7 @@
 namespace gradus::lessons {
 namespace {
 
-// ---- Ctrl-C
-// ---------------------------------------------------------------------------------------------------------
+// ---- Ctrl-C -------------------------------------------------------------------------------------
 
 volatile std::sig_atomic_t interrupted = 0;
 void on_interrupt(int) {
@@ -38,8 +37,7 @@ void on_interrupt(int) {
   std::signal(SIGINT, SIG_DFL);  // a second one ends the program at once
 }
 
-// ---- the text
-// -------------------------------------------------------------------------------------------------------
+// ---- the text -----------------------------------------------------------------------------------
 
 constexpr size_t tales_bytes = 1'000'000;
 constexpr uint64_t tales_seed = 1;
@@ -53,8 +51,7 @@ data::Corpus open_corpus(const std::string& name) {
   return data::Corpus::load(file);
 }
 
-// ---- writing
-// --------------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 // Continues the prompt by `count` letters. Draws from a random stream of its own, so that looking
 // on does not change the training.
@@ -73,8 +70,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-// ---- checkpoints
-// ----------------------------------------------------------------------------------------------------
+// ---- checkpoints --------------------------------------------------------------------------------
 
 void save(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags& flags) {
   io::State state = trainer.state();
@@ -93,8 +89,7 @@ void check_same_text(const io::State& checkpoint, const data::Corpus& corpus,
         flags.data);
 }
 
-// ---- training
-// -------------------------------------------------------------------------------------------------------
+// ---- training -----------------------------------------------------------------------------------
 
 // What the run has shown so far, for the live line and the plot at the end.
 struct History {
@@ -158,8 +153,7 @@ void train(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags&
   save(trainer, corpus, flags);
 }
 
-// ---- the report
-// -----------------------------------------------------------------------------------------------------
+// ---- the report ---------------------------------------------------------------------------------
 
 void describe(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags& flags) {
   const models::GPTConfig& c = trainer.model().config();
