@@ -30,8 +30,9 @@ void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
   if (inner > 1) {
     // Columns are added row by row; each thread has columns of its own.
     std::fill_n(y, outer * inner, T{});
-    const int64_t columns =
-        n > few_rows ? most_columns : std::max<int64_t>(64, kernels::grain_for(worth, n));
+    const int64_t columns = n > few_rows
+                                ? most_columns
+                                : std::max(kernels::grain_for(64), kernels::grain_for(worth, n));
     for (int64_t o = 0; o < outer; ++o)
       kernels::parallel_for(inner, columns, [&, o](int64_t begin, int64_t end) {
         add_rows(y + o * inner + begin, x + o * n * inner + begin, n, end - begin, inner);

@@ -36,7 +36,8 @@ Tensor embedding(const Tensor& weight, const Array& indices_any) {
           const T* g = dy.data<T>();
           const int64_t* at = indices->data<int64_t>();
           const int64_t places = indices->numel(),
-                        grain = std::max<int64_t>(64, kernels::grain_for(1 << 17, places));
+                        grain =
+                            std::max(kernels::grain_for(64), kernels::grain_for(1 << 17, places));
           kernels::parallel_for(cols, grain, [&](int64_t begin, int64_t end) {
             for (int64_t i = 0; i < places; ++i)
               kernels::elementwise<T>().accumulate(dw + at[i] * cols + begin, g + i * cols + begin,
