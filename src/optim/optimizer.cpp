@@ -109,10 +109,31 @@ std::vector<std::string> with_velocity(double momentum, std::vector<std::string>
 
 }  // namespace
 
+namespace {
+
+// Options that would divide by 0 or grow without bound. A decay (beta, alpha) keeps a running mean.
+void check_decay(const char* op, const char* option, double value) {
+  check(value >= 0 && value < 1, "{}: {} must lie in [0, 1), got {}", op, option, value);
+}
+void check_not_negative(const char* op, const char* option, double value) {
+  check(value >= 0, "{}: {} must be at least 0, got {}", op, option, value);
+}
+template <class Options>
+void check_adam(const char* op, const Options& options) {
+  check_decay(op, "beta1", options.beta1);
+  check_decay(op, "beta2", options.beta2);
+  check_not_negative(op, "epsilon", options.epsilon);
+  check_not_negative(op, "weight_decay", options.weight_decay);
+}
+
+}  // namespace
+
 SGD::SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options)
     : Optimizer("sgd", std::move(parameters), with_velocity(options.momentum, {})),
       options_(options) {
-  check(options.momentum >= 0, "sgd: momentum must be at least 0, got {}", options.momentum);
+  check_not_negative("sgd", "momentum", options.momentum);
+  check_not_negative("sgd", "weight_decay", options.weight_decay);
+  check(!options.nesterov || options.momentum > 0, "sgd: nesterov needs a momentum");
 }
 
 void SGD::update(Array& value, std::vector<Array>& moments, const Array& gradient,
@@ -129,7 +150,12 @@ void SGD::update(Array& value, std::vector<Array>& moments, const Array& gradien
 
 RMSProp::RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options)
     : Optimizer("rmsprop", std::move(parameters), with_velocity(options.momentum, {"v"})),
-      options_(options) {}
+      options_(options) {
+  check_decay("rmsprop", "alpha", options.alpha);
+  check_not_negative("rmsprop", "epsilon", options.epsilon);
+  check_not_negative("rmsprop", "momentum", options.momentum);
+  check_not_negative("rmsprop", "weight_decay", options.weight_decay);
+}
 
 void RMSProp::update(Array& value, std::vector<Array>& moments, const Array& gradient,
                      double learning_rate) {
@@ -169,7 +195,9 @@ void adam_update(const char* name, Array& value, std::vector<Array>& moments, co
 }  // namespace
 
 Adam::Adam(std::vector<nn::NamedParameter> parameters, const AdamOptions& options)
-    : Optimizer("adam", std::move(parameters), {"m", "v"}), options_(options) {}
+    : Optimizer("adam", std::move(parameters), {"m", "v"}), options_(options) {
+  check_adam("adam", options);
+}
 
 void Adam::update(Array& value, std::vector<Array>& moments, const Array& gradient,
                   double learning_rate) {
@@ -178,7 +206,9 @@ void Adam::update(Array& value, std::vector<Array>& moments, const Array& gradie
 }
 
 AdamW::AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options)
-    : Optimizer("adamw", std::move(parameters), {"m", "v"}), options_(options) {}
+    : Optimizer("adamw", std::move(parameters), {"m", "v"}), options_(options) {
+  check_adam("adamw", options);
+}
 
 void AdamW::update(Array& value, std::vector<Array>& moments, const Array& gradient,
                    double learning_rate) {

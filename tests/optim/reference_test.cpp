@@ -101,6 +101,18 @@ TEST(OptimizerErrors, SayWhatIsWrongBeforeAnythingMoves) {
               SGD({{"p", p}}, {.momentum = -1});
             }),
             "sgd: momentum must be at least 0, got -1");
+  EXPECT_EQ(error_of([&] {
+              SGD({{"p", p}}, {.nesterov = true});
+            }),
+            "sgd: nesterov needs a momentum");
+  EXPECT_EQ(error_of([&] {
+              Adam({{"p", p}}, {.beta2 = 1});
+            }),
+            "adam: beta2 must lie in [0, 1), got 1");
+  EXPECT_EQ(error_of([&] {
+              RMSProp({{"p", p}}, {.epsilon = NAN});
+            }),
+            "rmsprop: epsilon must be at least 0, got nan");
   EXPECT_EQ(error_of([] { Adam({}); }), "adam: there are no parameters to step");
   EXPECT_EQ(error_of([&] {
               Adam({{"c", p.detach()}});
