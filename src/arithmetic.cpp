@@ -95,8 +95,8 @@ void scale_in_place(Array& a, double b) {
 
 Array masked_fill(const Array& a, const Array& mask, double value) {
   check(mask.dtype() == DType::boolean, "masked_fill: the mask must be bool, got {}",
-        name(mask.dtype()));
-  check(broadcast("masked_fill", a.shape(), mask.shape()) == a.shape(),
+        dtype_name(mask));
+  check(broadcast(a.shape(), mask.shape()) == a.shape(),
         "masked_fill: the mask {} does not broadcast to {}", mask.shape(), a.shape());
   Array out(a.shape(), a.dtype());
   dispatch_float("masked_fill", a.dtype(), [&]<class T> {
@@ -178,8 +178,9 @@ Shape product_shape(const Array& a, const Array& b) {
   check_same_dtype("matmul", a, b);
   // The matrix axes set aside, the batch axes broadcast.
   const auto batch_of = [](const Shape& s) { return s.erased(s.rank() - 1).erased(s.rank() - 2); };
-  const Shape batch = broadcast("matmul", batch_of(a.shape()), batch_of(b.shape()));
-  Shape shape = batch.inserted(batch.rank(), 1).inserted(batch.rank() + 1, 1);
+  const std::optional<Shape> batch = broadcast(batch_of(a.shape()), batch_of(b.shape()));
+  check(batch.has_value(), "matmul: batch axes do not broadcast: {} @ {}", a.shape(), b.shape());
+  Shape shape = batch->inserted(batch->rank(), 1).inserted(batch->rank() + 1, 1);
   shape[-2] = a.size(-2);
   shape[-1] = b.size(-1);
   return shape;

@@ -198,8 +198,8 @@ Array Array::select(int axis, int64_t index) const {
 }
 
 Array Array::expand(const Shape& shape) const {
-  check(shape.rank() >= rank() && broadcast("expand", shape_, shape) == shape,
-        "expand: {} does not expand to {}", shape_, shape);
+  storage();  // as in reshape: an empty handle is an error
+  check(broadcast(shape_, shape) == shape, "expand: {} does not expand to {}", shape_, shape);
   Strides strides = Shape::filled(shape.rank(), 0);
   for (int axis = -1; axis >= -rank(); --axis)
     if (shape_[axis] != 1 || shape[axis] == 1) strides[axis] = strides_[axis];
@@ -207,7 +207,7 @@ Array Array::expand(const Shape& shape) const {
 }
 
 Array Array::unsqueeze(int axis) const {
-  axis = normalize_axis("unsqueeze", axis, rank() + 1);
+  axis = normalize_new_axis("unsqueeze", axis, rank());
   return view(offset_, shape_.inserted(axis, 1), strides_.inserted(axis, 1));
 }
 
@@ -240,6 +240,7 @@ void Array::copy_from(const Array& source) {
 }
 
 double Array::item() const {
+  check(!is_empty_handle(), "item: this handle holds no array");
   check(numel_ == 1, "item: needs exactly one element, the shape is {}", shape_);
   return dispatch(dtype_, [&]<class T> { return static_cast<double>(*data<T>()); });
 }
@@ -319,6 +320,10 @@ Array Array::empty_like() const {
   Array result(shape_, dtype_);
   if (!is_contiguous()) result.strides_ = dense_strides();
   return result;
+}
+
+std::string_view dtype_name(const Array& a) {
+  return a.is_empty_handle() ? "no array" : name(a.dtype());
 }
 
 Array reuse_or_allocate(const Array& a) {

@@ -43,13 +43,18 @@ Node::~Node() {
 
 // ---- accumulation -------------------------------------------------------------------------------
 
+const NodePtr& Inputs::node(size_t i) const {
+  check(i < count(), "there is no input {}: the op has {}", i, count());
+  return nodes_[i];
+}
+
 void Inputs::add(size_t i, Array g) {
   if (!wants(i)) return;
   Node& node = *nodes_[i];
   check(g.dtype() == node.dtype, "gradient of {}: dtype is {}, the value's is {}", node.op,
         name(g.dtype()), name(node.dtype));
   if (!(g.shape() == node.shape)) {
-    check(broadcast("backward", g.shape(), node.shape) == g.shape(),
+    check(broadcast(g.shape(), node.shape) == g.shape(),
           "gradient of {}: shape is {}, the value's is {}", node.op, g.shape(), node.shape);
     g = sum_to(g, node.shape);
   }

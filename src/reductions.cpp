@@ -87,7 +87,7 @@ Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
 
 Array sum_to(const Array& a, const Shape& shape) {
   if (a.shape() == shape) return a;
-  check(broadcast("sum_to", a.shape(), shape) == a.shape(),
+  check(broadcast(a.shape(), shape) == a.shape(),
         "sum_to: {} is not broadcast to {}, so no sum undoes it", shape, a.shape());
   const int extra = a.rank() - shape.rank();
   std::vector<int> axes;

@@ -55,6 +55,13 @@ int normalize_axis(std::string_view op, int axis, int rank) {
   return axis < 0 ? axis + rank : axis;
 }
 
+int normalize_new_axis(std::string_view op, int axis, int rank) {
+  check(axis >= -rank - 1 && axis <= rank,
+        "{}: a new axis of a tensor of rank {} is one of {} to {}, got {}", op, rank, -rank - 1,
+        rank, axis);
+  return axis < 0 ? axis + rank + 1 : axis;
+}
+
 std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank) {
   std::array<bool, max_rank> named{};
   if (axes.empty()) named.fill(true);
@@ -68,16 +75,22 @@ std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axe
   return result;
 }
 
-Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
+std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
   const Shape& longer = a.rank() >= b.rank() ? a : b;
   const Shape& shorter = a.rank() >= b.rank() ? b : a;
   Shape result = longer;
   for (int axis = -1; axis >= -shorter.rank(); --axis) {
     const int64_t x = longer[axis], y = shorter[axis];
-    check(x == y || x == 1 || y == 1, "{}: shapes {} and {} do not broadcast", op, a, b);
+    if (x != y && x != 1 && y != 1) return {};
     result[axis] = x == 1 ? y : x;
   }
   return result;
+}
+
+Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
+  const std::optional<Shape> shape = broadcast(a, b);
+  check(shape.has_value(), "{}: shapes {} and {} do not broadcast", op, a, b);
+  return *shape;
 }
 
 }  // namespace gradus

@@ -32,6 +32,7 @@ Array& Tensor::mutable_value() {
 }
 
 Tensor parameter(Array value) {
+  check(!value.is_empty_handle(), "parameter: this handle holds no array");
   check_floating("parameter", value.dtype());
   Tensor leaf(std::move(value));
   leaf.node_ =

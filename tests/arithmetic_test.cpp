@@ -232,7 +232,12 @@ TEST(MaskedFill, TheMaskIsBoolAndNoLargerThanTheArray) {
               masked_fill(x, Array::of_bools({true, true}, {2, 1, 1}), 0);
             }),
             "masked_fill: the mask [2, 1, 1] does not broadcast to [2, 3]");
-  error_of([&] { masked_fill(x, Array::of_bools({true, true}, {2}), 0); });
+  EXPECT_EQ(error_of([&] {
+              masked_fill(x, Array::of_bools({true, true}, {2}), 0);
+            }),
+            "masked_fill: the mask [2] does not broadcast to [2, 3]");
+  EXPECT_EQ(error_of([&] { masked_fill(x, Array(), 0); }),
+            "masked_fill: the mask must be bool, got no array");
 }
 
 // ---- sums
@@ -350,7 +355,7 @@ TEST(SumTo, AShapeThatWasNotBroadcastIsAnError) {
   EXPECT_EQ(error_of([] {
               sum_to(Array::zeros({4, 3}), {2, 3});
             }),
-            "sum_to: shapes [4, 3] and [2, 3] do not broadcast");
+            "sum_to: [2, 3] is not broadcast to [4, 3], so no sum undoes it");
   EXPECT_EQ(error_of([] {
               sum_to(Array::zeros({3}), {1, 3});
             }),

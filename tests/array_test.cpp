@@ -207,6 +207,8 @@ TEST(Array, AnEmptyHandleAnswersWithAnError) {
   EXPECT_EQ(error_of([&] { (void)none.data<float>(); }), "array: this handle holds no array");
   EXPECT_EQ(error_of([&] { (void)none.mutable_data<float>(); }),
             "array: this handle holds no array");
+  EXPECT_EQ(error_of([&] { none.item(); }), "item: this handle holds no array");
+  EXPECT_EQ(error_of([&] { none.expand({4}); }), "array: this handle holds no array");
   const std::function<void()> questions[] = {
       [&] { none.item(); },       [&] { none.at({}); },      [&] { none.clone(); },
       [&] { none.to_vector(); },  [&] { none.reshape({}); }, [&] { none.to(DType::float64); },

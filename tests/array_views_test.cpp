@@ -326,8 +326,9 @@ TEST(ArrayViews, MistakesAreErrorsThatNameTheOpAndTheShape) {
       {[&] {
          return x.expand({2, 3, 5});
        },
-       "expand: shapes [2, 3, 4] and [2, 3, 5] do not broadcast"},
-      {[&] { return x.unsqueeze(4); }, "unsqueeze: axis 4 of a tensor of rank 4"},
+       "expand: [2, 3, 4] does not expand to [2, 3, 5]"},
+      {[&] { return x.unsqueeze(4); },
+       "unsqueeze: a new axis of a tensor of rank 3 is one of -4 to 3, got 4"},
   };
   for (const auto& [mistake, message] : cases) EXPECT_EQ(error_of(mistake), message);
   // A product that 64 bits cannot hold is no way around the count.

@@ -98,6 +98,17 @@ TEST(NormalizeAxis, NamesTheOpInItsError) {
             "softmax: axis -1 of a tensor of rank 0");
 }
 
+TEST(NormalizeNewAxis, CountsThePlacesBetweenTheAxesAndAtBothEnds) {
+  EXPECT_EQ(normalize_new_axis("stack", 2, 2), 2);
+  EXPECT_EQ(normalize_new_axis("stack", -1, 2), 2);
+  EXPECT_EQ(normalize_new_axis("stack", -3, 2), 0);
+  EXPECT_EQ(normalize_new_axis("stack", -1, 0), 0);
+  EXPECT_EQ(error_of([] { normalize_new_axis("stack", 3, 2); }),
+            "stack: a new axis of a tensor of rank 2 is one of -3 to 2, got 3");
+  EXPECT_EQ(error_of([] { normalize_new_axis("stack", -4, 2); }),
+            "stack: a new axis of a tensor of rank 2 is one of -3 to 2, got -4");
+}
+
 TEST(Broadcast, AlignsTheLastAxesAndStretchesOnes) {
   struct Case {
     Shape a, b, result;
@@ -133,6 +144,8 @@ TEST(Broadcast, OtherSizesAreAnErrorThatNamesBothShapes) {
   error_of([] { broadcast("add", {2, 3}, {3, 2}); });
   error_of([] { broadcast("add", {0}, {2}); });
   error_of([] { broadcast("add", {2, 3}, {2, 1, 2}); });
+  EXPECT_EQ(broadcast({2, 1}, {3}), (Shape{2, 3}));
+  EXPECT_EQ(broadcast({2, 3}, {4}), std::nullopt);
 }
 
 }  // namespace

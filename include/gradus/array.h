@@ -141,6 +141,9 @@ struct NamedArray {
   Array value;
 };
 
+/// The dtype's name, or "no array" for an empty handle: what an error says it was given.
+std::string_view dtype_name(const Array& a);
+
 /// `a` itself if nobody else holds its storage and it is dense, so that the caller may write its
 /// result there; otherwise new memory of the same shape. The caller must read each element before
 /// writing it.

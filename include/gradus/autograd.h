@@ -51,16 +51,18 @@ class Inputs {
   explicit Inputs(std::span<const NodePtr> nodes) : nodes_(nodes) {}
 
   size_t count() const { return nodes_.size(); }
-  /// Whether input i needs a gradient at all: ask before you compute one.
-  bool wants(size_t i) const { return nodes_[i] != nullptr; }
+  /// Whether input i needs a gradient at all: ask before you compute one. \throws Error, as do the
+  /// two below, if there is no input i.
+  bool wants(size_t i) const { return node(i) != nullptr; }
   /// Adds g to the gradient of input i. Where the input was broadcast to g's shape, g is summed
-  /// back to the input's own shape first.
+  /// back to the input's own shape first. \throws Error if the two do not fit so, or in dtype.
   void add(size_t i, Array g);
   /// The gradient of input i itself, dense and zero at first use, for ops that write a part of it
   /// or accumulate into it (slice, embedding, a weight). Only for an input that wants one.
   Array& buffer(size_t i);
 
  private:
+  const NodePtr& node(size_t i) const;
   std::span<const NodePtr> nodes_;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,6 +70,10 @@ Strides contiguous_strides(const Shape& shape);
 /// `axis` as a number from 0 to rank - 1. \throws Error "softmax: axis 3 of a tensor of rank 2".
 int normalize_axis(std::string_view op, int axis, int rank);
 
+/// The place of a new axis among `rank` old ones as a number from 0 to rank; -1 is behind them all.
+/// \throws Error "stack: a new axis of a tensor of rank 2 is one of -3 to 2, got 3".
+int normalize_new_axis(std::string_view op, int axis, int rank);
+
 /// Several axes, in ascending order; all of them if the list is empty. \throws Error for an axis
 /// that does not exist, and "sum: axis -1 is named twice".
 std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank);
@@ -76,6 +81,9 @@ std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axe
 /// The shape that two shapes broadcast to: aligned at their last axes, sizes equal or one of them 1
 /// (NumPy's rule). \throws Error "add: shapes [2, 3] and [4] do not broadcast".
 Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
+/// The same, or nothing if the two do not broadcast: `broadcast(mask, shape) == shape` asks whether
+/// a mask can be expanded to a shape.
+std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 }  // namespace gradus
 

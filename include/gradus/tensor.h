@@ -71,7 +71,7 @@ class Tensor {
 };
 
 /// A leaf that wants a gradient: a weight, or an input whose gradient is to be studied. The value
-/// is taken as it is (no copy). \throws Error unless its dtype is float32 or float64.
+/// is taken as it is (no copy). \throws Error unless it is an array of float32 or float64.
 Tensor parameter(Array value);
 
 /// Makes the result of an op: `value`, and, if gradients are on and an input needs one, a node that

@@ -129,8 +129,8 @@ Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,
 Array for_scores(const char* what, const Array& a, DType dtype, const Shape& scores) {
   check(a.dtype() == dtype, "{}: the {} must be {}, got {}", op, what, name(dtype),
         name(a.dtype()));
-  check(broadcast(op, a.shape(), scores) == scores,
-        "{}: the {} {} does not broadcast to the scores {}", op, what, a.shape(), scores);
+  check(broadcast(a.shape(), scores) == scores, "{}: the {} {} does not broadcast to the scores {}",
+        op, what, a.shape(), scores);
   return a.expand(scores);
 }
 

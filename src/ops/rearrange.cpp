@@ -37,7 +37,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
 
 Tensor stack(const std::vector<Tensor>& parts, int axis) {
   check(!parts.empty(), "stack: needs at least one tensor");
-  axis = normalize_axis("stack", axis, parts.front().rank() + 1);
+  axis = normalize_new_axis("stack", axis, parts.front().rank());
   std::vector<Tensor> layers;
   for (const Tensor& part : parts) {
     check(part.shape() == parts.front().shape(), "stack: shapes differ: {} and {}",

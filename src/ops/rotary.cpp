@@ -74,7 +74,7 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
   }
   check(positions.dtype() == DType::int64, "{}: positions must be int64, got {}", op,
         name(positions.dtype()));
-  check(broadcast(op, positions.shape(), places) == places,
+  check(broadcast(positions.shape(), places) == places,
         "{}: positions {} do not broadcast to {}, the axes of x {} but the last", op,
         positions.shape(), places, x.shape());
   check(options.base > 0, "{}: the base must be positive, got {}", op, options.base);

@@ -33,7 +33,7 @@ Tensor flatten(const Tensor& x, int first, int last) {
 }
 
 Tensor unsqueeze(const Tensor& x, int axis) {
-  axis = normalize_axis("unsqueeze", axis, x.rank() + 1);
+  axis = normalize_new_axis("unsqueeze", axis, x.rank());
   return reshaped("unsqueeze", x, x.shape().inserted(axis, 1));
 }
 

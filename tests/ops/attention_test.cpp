@@ -263,7 +263,8 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
     return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.mask = mask});
   };
   EXPECT_EQ(masked(mask_of({2, 7})),
-            "scaled_dot_product_attention: shapes [2, 7] and [2, 3, 7] do not broadcast");
+            "scaled_dot_product_attention: the mask [2, 7] does not broadcast to the scores "
+            "[2, 3, 7]");
   EXPECT_EQ(masked(mask_of({5, 2, 3, 7})),
             "scaled_dot_product_attention: the mask [5, 2, 3, 7] does not broadcast to the scores "
             "[2, 3, 7]");
@@ -274,6 +275,9 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
   };
   EXPECT_EQ(biased(Array::zeros({4, 1, 3, 7})),
             "scaled_dot_product_attention: the bias [4, 1, 3, 7] does not broadcast to the scores "
+            "[2, 3, 7]");
+  EXPECT_EQ(biased(Array::zeros({2, 7})),
+            "scaled_dot_product_attention: the bias [2, 7] does not broadcast to the scores "
             "[2, 3, 7]");
   EXPECT_EQ(biased(random_array({3, 7})),
             "scaled_dot_product_attention: the bias must be float32, got float64");

@@ -61,7 +61,8 @@ TEST(RotaryErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error({5, 7}), "rotary_embedding: x must be (..., time, an even width), got [5, 7]");
   EXPECT_EQ(error({6}), "rotary_embedding: x must be (..., time, an even width), got [6]");
   EXPECT_EQ(error({2, 5, 6}, {.positions = Array::of_indices({1, 2, 3}, {3})}),
-            "rotary_embedding: shapes [3] and [2, 5] do not broadcast");
+            "rotary_embedding: positions [3] do not broadcast to [2, 5], the axes of x [2, 5, 6] "
+            "but the last");
   EXPECT_EQ(error({5, 6}, {.positions = Array::of_indices({1, 2}, {2, 1})}),
             "rotary_embedding: positions [2, 1] do not broadcast to [5], the axes of x [5, 6] but "
             "the last");

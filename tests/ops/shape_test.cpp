@@ -124,13 +124,12 @@ TEST(ShapeErrors, NameTheOpTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { permute(x, {0, -2}); }), "permute: axis 0 is named twice");
   EXPECT_EQ(error_of([&] { slice(x, 2, 0, 1); }), "slice: axis 2 of a tensor of rank 2");
   EXPECT_EQ(error_of([&] { slice(x, 0, 0, 2, 0); }), "slice: step must be at least 1, got 0");
-  EXPECT_EQ(error_of([&] {
-              expand(x, {3, 3});
-            }),
-            "expand: shapes [2, 3] and [3, 3] do not broadcast");
+  EXPECT_EQ(error_of([&] { expand(x, {3, 3}); }), "expand: [2, 3] does not expand to [3, 3]");
   EXPECT_EQ(error_of([&] { expand(x, {3}); }), "expand: [2, 3] does not expand to [3]");
+  EXPECT_EQ(error_of([] { expand(Tensor(), {4}); }), "array: this handle holds no array");
   EXPECT_EQ(error_of([&] { flatten(x, 1, 0); }), "flatten: axis 1 does not come before axis 0");
-  EXPECT_EQ(error_of([&] { unsqueeze(x, 3); }), "unsqueeze: axis 3 of a tensor of rank 3");
+  EXPECT_EQ(error_of([&] { unsqueeze(x, 3); }),
+            "unsqueeze: a new axis of a tensor of rank 2 is one of -3 to 2, got 3");
   EXPECT_EQ(error_of([&] { squeeze(x, 2); }), "squeeze: axis 2 of a tensor of rank 2");
   EXPECT_EQ(error_of([&] { select(x, 1, 3); }), "select: index 3 on axis 1 of [2, 3]");
   EXPECT_EQ(error_of([&] { split(x, 0); }), "split: pieces must have at least 1 element, got 0");
@@ -147,7 +146,10 @@ TEST(ShapeErrors, NameTheOpTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { chunk(x, 0); }), "chunk: needs at least 1 chunk, got 0");
   EXPECT_EQ(error_of([&] { stack({}); }), "stack: needs at least one tensor");
   EXPECT_EQ(error_of([&] { stack({x, y}); }), "stack: shapes differ: [2, 3] and [2, 4]");
-  EXPECT_EQ(error_of([&] { stack({x, x}, 3); }), "stack: axis 3 of a tensor of rank 3");
+  EXPECT_EQ(error_of([&] {
+              stack({x, x}, 3);
+            }),
+            "stack: a new axis of a tensor of rank 2 is one of -3 to 2, got 3");
   EXPECT_EQ(error_of([&] { repeat(x, {2}); }), "repeat: 1 numbers for a tensor of rank 2");
   EXPECT_EQ(error_of([&] { repeat(x, {2, -1}); }), "repeat: -1 times along axis 1");
   EXPECT_EQ(error_of([&] { repeat(x, std::vector<int64_t>(9, 1)); }),
