@@ -126,12 +126,17 @@ void backward(T* dx, T* dweights, const T* dy, const T* x, const T* weight, cons
 
 Sizes sizes_of(std::string_view op, int rank, const Tensor& x, const Tensor& weight,
                const Tensor& bias, const ConvOptions& options) {
-  check(x.rank() == rank && weight.rank() == rank && x.size(1) == weight.size(1),
-        "{}: x {} with a weight of shape {}", op, x.shape(), weight.shape());
+  check(x.rank() == rank, "{}: x must be ({}), got {}", op,
+        rank == 3 ? "N, Cin, L" : "N, Cin, H, W", x.shape());
+  check(weight.rank() == rank, "{}: the weight must be ({}), got {}", op,
+        rank == 3 ? "Cout, Cin, K" : "Cout, Cin, KH, KW", weight.shape());
+  check(x.size(1) == weight.size(1), "{}: x {} has {} channels, the weight {} takes {}", op,
+        x.shape(), x.size(1), weight.shape(), weight.size(1));
   check(weight.dtype() == x.dtype(), "{}: x is {}, but the weight {}", op, name(x.dtype()),
         name(weight.dtype()));
   check(bias.is_empty_handle() || bias.shape() == Shape{weight.size(0)},
-        "{}: a weight of shape {} with a bias of shape {}", op, weight.shape(), bias.shape());
+        "{}: a weight {} needs a bias of shape [{}], got {}", op, weight.shape(), weight.size(0),
+        bias.shape());
   check(bias.is_empty_handle() || bias.dtype() == x.dtype(), "{}: x is {}, but the bias {}", op,
         name(x.dtype()), name(bias.dtype()));
   const Shape kernel = weight.shape().erased(0).erased(0);

@@ -10,10 +10,13 @@ namespace gradus {
 //   loss_i = log sum_j exp(x_ij) - sum_j q_j x_ij,   dx_ij = dloss_i (s_j - q_j)
 Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
                      const CrossEntropyOptions& options) {
-  check(logits.rank() >= 1 && logits.shape().erased(logits.rank() - 1) == targets_any.shape(),
-        "cross_entropy: logits {} with targets {}", logits.shape(), targets_any.shape());
+  check(logits.rank() >= 1, "cross_entropy: logits must be (..., classes), got {}", logits.shape());
   check(targets_any.dtype() == DType::int64, "cross_entropy: targets must be int64, got {}",
-        name(targets_any.dtype()));
+        dtype_name(targets_any));
+  const Shape needed = logits.shape().erased(logits.rank() - 1);
+  check(targets_any.shape() == needed,
+        "cross_entropy: logits {}, the classes on the last axis, need targets {}, got {}",
+        logits.shape(), needed, targets_any.shape());
   check(options.label_smoothing >= 0 && options.label_smoothing <= 1,
         "cross_entropy: label_smoothing must lie in [0, 1], got {}", options.label_smoothing);
   const kernels::CrossEntropyRule rule{options.ignore_index, options.label_smoothing};

@@ -10,7 +10,7 @@ namespace gradus {
 Tensor embedding(const Tensor& weight, const Array& indices_any) {
   check(weight.rank() == 2, "embedding: the table must be [V, C], got {}", weight.shape());
   check(indices_any.dtype() == DType::int64, "embedding: indices must be int64, got {}",
-        name(indices_any.dtype()));
+        dtype_name(indices_any));
   const Array indices = indices_any.contiguous(), table = weight.value().contiguous();
   const int64_t count = indices.numel(), rows = table.size(0), cols = table.size(1);
   const int64_t* index = indices.data<int64_t>();

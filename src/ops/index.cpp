@@ -10,10 +10,13 @@
 namespace gradus {
 namespace {
 
+void check_indices(const char* op, const Array& indices) {
+  check(indices.dtype() == DType::int64, "{}: indices must be int64, got {}", op,
+        dtype_name(indices));
+}
+
 // The indices, row-major, all of them in [0, size).
 Array checked(const char* op, const Array& indices, int64_t size) {
-  check(indices.dtype() == DType::int64, "{}: indices must be int64, got {}", op,
-        name(indices.dtype()));
   const Array result = indices.contiguous();
   const int64_t* index = result.data<int64_t>();
   for (int64_t i = 0; i < result.numel(); ++i)
@@ -24,13 +27,14 @@ Array checked(const char* op, const Array& indices, int64_t size) {
 
 // How much of x indices along an axis can reach: all of that axis, and of the others what they
 // have.
-Shape reached(const char* op, const Shape& x, int axis, const Shape& indices) {
-  check(indices.rank() == x.rank(), "{}: indices {} for a tensor {}: the ranks differ", op, indices,
-        x);
+Shape reached(const char* op, const Shape& x, int axis, const Array& indices) {
+  check_indices(op, indices);
+  check(indices.rank() == x.rank(), "{}: indices {} for a tensor {}: the ranks differ", op,
+        indices.shape(), x);
   for (int i = 0; i < x.rank(); ++i)
-    check(i == axis || indices[i] <= x[i], "{}: indices {} are larger than {} at axis {}", op,
-          indices, x, i);
-  Shape shape = indices;
+    check(i == axis || indices.size(i) <= x[i], "{}: indices {} are larger than {} at axis {}", op,
+          indices.shape(), x, i);
+  Shape shape = indices.shape();
   shape[axis] = x[axis];
   return shape;
 }
@@ -43,7 +47,7 @@ class Along {
   Along(const char* op, const Shape& x, int axis, const Array& indices)
       : op_(op),
         axis_(normalize_axis(op, axis, x.rank())),
-        cut_(reached(op, x, axis_, indices.shape())),
+        cut_(reached(op, x, axis_, indices)),
         outside_(op, cut_, {axis_}),
         inside_(op, indices.shape(), {axis_}),
         index_(inside_.fold(checked(op, indices, x[axis_]))) {}
@@ -119,6 +123,7 @@ Tensor scatter_add(const Tensor& x, int axis, const Array& indices, const Tensor
 // elements. So dx[o, index_i] += dy[o, i], one i after the other.
 Tensor index_select(const Tensor& x_any, int axis, const Array& indices) {
   axis = normalize_axis("index_select", axis, x_any.rank());
+  check_indices("index_select", indices);
   check(indices.rank() == 1, "index_select: the indices must be [n], got {}", indices.shape());
   const Array index = checked("index_select", indices, x_any.size(axis));
   const Array x = x_any.value().contiguous();
@@ -157,6 +162,7 @@ Tensor index_select(const Tensor& x_any, int axis, const Array& indices) {
 
 Array one_hot(const Array& indices_any, int64_t classes, DType dtype) {
   check(classes >= 0, "one_hot: {} classes", classes);
+  check_indices("one_hot", indices_any);
   const Array indices = checked("one_hot", indices_any, classes);
   Array y = Array::zeros(indices.shape().inserted(indices.rank(), classes), dtype);
   dispatch(dtype, [&]<class T> {

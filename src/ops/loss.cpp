@@ -63,8 +63,8 @@ Array generate(const Shape& shape, F f) {
 template <template <class T> class Loss>
 Tensor elementwise_loss(const char* op, const Tensor& x_any, const Tensor& z_any,
                         Reduction reduction) {
-  check(x_any.shape() == z_any.shape(), "{}: an input {} with a target {}", op, x_any.shape(),
-        z_any.shape());
+  check(x_any.shape() == z_any.shape(), "{}: input and target must have one shape, got {} and {}",
+        op, x_any.shape(), z_any.shape());
   check(x_any.dtype() == z_any.dtype(), "{}: dtypes differ: {} and {}", op, name(x_any.dtype()),
         name(z_any.dtype()));
   const Array x = x_any.value().contiguous(), z = z_any.value().contiguous();

@@ -12,8 +12,8 @@ namespace {
 void check_parameter(const char* op, const char* role, const Tensor& parameter, const Tensor& x,
                      int64_t channels) {
   if (parameter.is_empty_handle()) return;
-  check(parameter.shape() == Shape{channels}, "{}: x {} with a {} of shape {}", op, x.shape(), role,
-        parameter.shape());
+  check(parameter.shape() == Shape{channels}, "{}: x {} needs a {} of shape [{}], got {}", op,
+        x.shape(), role, channels, parameter.shape());
   check(parameter.dtype() == x.dtype(), "{}: x is {}, but the {} {}", op, name(x.dtype()), role,
         name(parameter.dtype()));
 }
@@ -146,8 +146,8 @@ BatchStatistics batch_statistics(const Array& x) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   check_batch("batch_norm", x.value());
-  check(channel_size(x.value()) != 1, "batch_norm: a single element in each channel of x {}",
-        x.shape());
+  check(channel_size(x.value()) != 1,
+        "batch_norm: needs more than one element in each channel, got x {}", x.shape());
   return normalise_channels(x, batch_statistics(x.value()), true, weight, bias, eps);
 }
 
@@ -156,8 +156,8 @@ Tensor batch_norm(const Tensor& x, const BatchStatistics& given, const Tensor& w
   check_batch("batch_norm", x.value());
   for (const Array& a : {given.mean, given.variance})
     check(a.shape() == Shape{x.size(1)} && a.dtype() == x.dtype(),
-          "batch_norm: x {} {} with a mean or variance {} {}", name(x.dtype()), x.shape(),
-          name(a.dtype()), a.shape());
+          "batch_norm: x {} {} needs a mean and a variance of shape [{}], got {} {}",
+          name(x.dtype()), x.shape(), x.size(1), dtype_name(a), a.shape());
   return normalise_channels(x, given, false, weight, bias, eps);
 }
 

@@ -21,6 +21,7 @@ struct Pooling {
       : op(name), in_shape(x.shape()), out_shape(x.shape()) {
     check(x.rank() >= axes, "{}: needs {}, got x {}", op, axes == 1 ? "a signal" : "an image",
           x.shape());
+    check(kernel_size >= 1, "{}: the kernel size must be at least 1, got {}", op, kernel_size);
     const int64_t stride = options.stride == 0 ? kernel_size : options.stride;
     windows =
         windows_over(op, x.shape(), Shape::filled(axes, kernel_size), stride, options.padding);

@@ -85,13 +85,18 @@ TEST(ConvErrors, NameTheRuleAndTheShapes) {
     return error_of([&] { conv2d(a, w, b, options); });
   };
   EXPECT_EQ(error(x, zeros({4, 2, 3, 3})),
-            "conv2d: x [2, 3, 5, 7] with a weight of shape [4, 2, 3, 3]");
-  EXPECT_EQ(error(zeros({3, 5, 7}), weight),
-            "conv2d: x [3, 5, 7] with a weight of shape [4, 3, 3, 3]");
+            "conv2d: x [2, 3, 5, 7] has 3 channels, the weight [4, 2, 3, 3] takes 2");
+  EXPECT_EQ(error(zeros({3, 5, 7}), weight), "conv2d: x must be (N, Cin, H, W), got [3, 5, 7]");
   EXPECT_EQ(error_of([&] { conv1d(x, weight); }),
-            "conv1d: x [2, 3, 5, 7] with a weight of shape [4, 3, 3, 3]");
+            "conv1d: x must be (N, Cin, L), got [2, 3, 5, 7]");
+  EXPECT_EQ(error(x, zeros({4, 3, 3})),
+            "conv2d: the weight must be (Cout, Cin, KH, KW), got [4, 3, 3]");
+  EXPECT_EQ(error_of([&] {
+              conv1d(zeros({2, 3, 5}), weight);
+            }),
+            "conv1d: the weight must be (Cout, Cin, K), got [4, 3, 3, 3]");
   EXPECT_EQ(error(x, weight, zeros({3})),
-            "conv2d: a weight of shape [4, 3, 3, 3] with a bias of shape [3]");
+            "conv2d: a weight [4, 3, 3, 3] needs a bias of shape [4], got [3]");
   EXPECT_EQ(error(x, Tensor(random_array({4, 3, 3, 3}))),
             "conv2d: x is float32, but the weight float64");
   EXPECT_EQ(error(x, weight, Tensor(random_array({4}))),

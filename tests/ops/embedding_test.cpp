@@ -53,6 +53,7 @@ TEST(EmbeddingErrors, NameTheIndexAndItsPosition) {
   EXPECT_EQ(error(Array::of_indices({-1, 5}, {2})),
             "embedding: index -1 (at position 0) for a table of 5 rows");
   EXPECT_EQ(error(Array::zeros({2})), "embedding: indices must be int64, got float32");
+  EXPECT_EQ(error(Array()), "embedding: indices must be int64, got no array");
   EXPECT_EQ(error_of([] { embedding(Tensor(Array::zeros({5})), Array::of_indices({0}, {1})); }),
             "embedding: the table must be [V, C], got [5]");
 }

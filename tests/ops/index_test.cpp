@@ -139,6 +139,11 @@ TEST(IndexErrors, NameTheIndexAndItsPosition) {
   EXPECT_EQ(error_of([&] { one_hot(Array::zeros({1}), 3); }),
             "one_hot: indices must be int64, got float32");
   EXPECT_EQ(error_of([&] { one_hot(ids({}, {0}), -1); }), "one_hot: -1 classes");
+  EXPECT_EQ(error_of([&] { one_hot(Array(), 3); }), "one_hot: indices must be int64, got no array");
+  EXPECT_EQ(error_of([&] { gather(x, 0, Array()); }),
+            "gather: indices must be int64, got no array");
+  EXPECT_EQ(error_of([&] { index_select(x, 0, Array()); }),
+            "index_select: indices must be int64, got no array");
 }
 
 }  // namespace

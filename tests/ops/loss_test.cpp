@@ -158,7 +158,8 @@ TEST(CosineSimilarity, CanBeCheckedByHand) {
 
 TEST(LossErrors, NameTheRuleAndTheShapes) {
   const Tensor x(Array::zeros({2, 3})), y(Array::zeros({3})), z(random_array({2, 3}));
-  EXPECT_EQ(error_of([&] { mse_loss(x, y); }), "mse_loss: an input [2, 3] with a target [3]");
+  EXPECT_EQ(error_of([&] { mse_loss(x, y); }),
+            "mse_loss: input and target must have one shape, got [2, 3] and [3]");
   EXPECT_EQ(error_of([&] { kl_div(x, z); }), "kl_div: dtypes differ: float32 and float64");
   EXPECT_EQ(error_of([&] { l1_loss(Tensor(1.0), Tensor(2.0), Reduction::batchmean); }),
             "l1_loss: batchmean needs an axis to count, got a loss of shape []");
@@ -181,14 +182,16 @@ TEST(CrossEntropyErrors, NameTheRuleAndTheShapes) {
     return error_of([&] { cross_entropy(x, targets); });
   };
   EXPECT_EQ(error(Array::of_indices({1, 2, 0}, {3})),
-            "cross_entropy: logits [2, 3] with targets [3]");
+            "cross_entropy: logits [2, 3], the classes on the last axis, need targets [2], got "
+            "[3]");
   EXPECT_EQ(error(Array::of_indices({1, 3}, {2})),
             "cross_entropy: target 3 (at position 1) for 3 classes");
   EXPECT_EQ(error(Array::of_indices({-1, 2}, {2})),
             "cross_entropy: target -1 (at position 0) for 3 classes");
   EXPECT_EQ(error(Array::zeros({2})), "cross_entropy: targets must be int64, got float32");
+  EXPECT_EQ(error(Array()), "cross_entropy: targets must be int64, got no array");
   EXPECT_EQ(error_of([&] { cross_entropy(Tensor(1.0), Array::of_indices({0}, Shape{})); }),
-            "cross_entropy: logits [] with targets []");
+            "cross_entropy: logits must be (..., classes), got []");
 }
 
 }  // namespace

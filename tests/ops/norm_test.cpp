@@ -131,11 +131,11 @@ TEST(NormErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] {
               layer_norm(zeros({2, 3}), zeros({2}));
             }),
-            "layer_norm: x [2, 3] with a weight of shape [2]");
+            "layer_norm: x [2, 3] needs a weight of shape [3], got [2]");
   EXPECT_EQ(error_of([&] {
               layer_norm(zeros({2, 3}), zeros({3}), zeros({1}));
             }),
-            "layer_norm: x [2, 3] with a bias of shape [1]");
+            "layer_norm: x [2, 3] needs a bias of shape [3], got [1]");
   EXPECT_EQ(error_of([&] {
               layer_norm(zeros({2, 3}), Tensor(random_array({3})));
             }),
@@ -143,23 +143,24 @@ TEST(NormErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] {
               rms_norm(zeros({2, 3}), zeros({2}));
             }),
-            "rms_norm: x [2, 3] with a weight of shape [2]");
+            "rms_norm: x [2, 3] needs a weight of shape [3], got [2]");
   EXPECT_EQ(error_of([&] { rms_norm(Tensor(1.0)); }),
             "rms_norm: x needs at least one axis, got []");
   EXPECT_EQ(error_of([&] {
               batch_norm(zeros({2, 3}), zeros({2}));
             }),
-            "batch_norm: x [2, 3] with a weight of shape [2]");
+            "batch_norm: x [2, 3] needs a weight of shape [3], got [2]");
   EXPECT_EQ(error_of([&] { batch_norm(zeros({3})); }),
             "batch_norm: x needs the axes (N, C, ...), got [3]");
   EXPECT_EQ(error_of([&] {
               batch_norm(zeros({1, 3, 1}));
             }),
-            "batch_norm: a single element in each channel of x [1, 3, 1]");
+            "batch_norm: needs more than one element in each channel, got x [1, 3, 1]");
   EXPECT_EQ(error_of([&] {
               batch_norm(zeros({5, 3}), batch_statistics(random_array({5, 2})));
             }),
-            "batch_norm: x float32 [5, 3] with a mean or variance float64 [2]");
+            "batch_norm: x float32 [5, 3] needs a mean and a variance of shape [3], got float64 "
+            "[2]");
   EXPECT_EQ(error_of([&] {
               batch_statistics(Array::of_indices({1, 2}, {2, 1}));
             }),

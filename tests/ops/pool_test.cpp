@@ -53,13 +53,15 @@ TEST(PoolErrors, NameTheRuleAndTheShapes) {
   EXPECT_EQ(error_of([&] { max_pool2d(x, 6); }),
             "max_pool2d: a kernel of [6, 6] has no place in x [2, 3, 5, 7] with padding 0");
   EXPECT_EQ(error_of([&] { max_pool2d(x, 0, {.stride = 1}); }),
-            "max_pool2d: a kernel of [0, 0] has no place in x [2, 3, 5, 7] with padding 0");
+            "max_pool2d: the kernel size must be at least 1, got 0");
+  EXPECT_EQ(error_of([&] { max_pool2d(x, 0); }),
+            "max_pool2d: the kernel size must be at least 1, got 0");
   EXPECT_EQ(error_of([&] { avg_pool2d(x, 3, {.padding = 2}); }),
             "avg_pool2d: a padding of 2 is more than half the kernel size 3");
   EXPECT_EQ(error_of([&] { avg_pool1d(x, 3, {.stride = -1}); }),
             "avg_pool1d: the stride must be 1 or more (and below 2^31), got -1");
-  EXPECT_EQ(error_of([&] { max_pool2d(x, 0); }),
-            "max_pool2d: a kernel of [0, 0] has no place in x [2, 3, 5, 7] with padding 0");
+  EXPECT_EQ(error_of([&] { max_pool1d(x, 3, {.padding = -1}); }),
+            "max_pool1d: the padding must be 0 or more (and below 2^31), got -1");
   EXPECT_EQ(error_of([&] { max_pool1d(Tensor(1.0), 1); }), "max_pool1d: needs a signal, got x []");
   EXPECT_EQ(error_of([&] { max_pool2d(Tensor(Array::zeros({3})), 1); }),
             "max_pool2d: needs an image, got x [3]");
