@@ -70,7 +70,8 @@ void GPT::visit(nn::Visitor& visitor) {
 }
 
 Tensor GPT::embed(const Array& tokens, int64_t first_position) const {
-  check(tokens.rank() == 2, "gpt: tokens must be (batch, time), got {}", tokens.shape());
+  check(tokens.rank() == 2 && tokens.size(1) >= 1,
+        "gpt: tokens must be (batch, time), time at least 1, got {}", tokens.shape());
   const int64_t end = first_position + tokens.size(1);
   check(end <= config_.context, "gpt: {} tokens exceed the context of {}", end, config_.context);
   const Tensor positions = slice(position_embedding.weight, 0, first_position, end);  // (T, width)
@@ -98,6 +99,9 @@ GPTCache GPT::make_cache(int64_t batch) const {
 }
 
 Tensor GPT::operator()(const Array& tokens, GPTCache& cache) const {
+  check(cache.layers.size() == blocks.size(),
+        "gpt: a cache of {} layers for a model of {}; make_cache() makes one", cache.layers.size(),
+        blocks.size());
   const NoGrad guard;
   Tensor x = embed(tokens, cache.length());
   for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, cache.layers[i]);

@@ -85,6 +85,12 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& memory,
 Tensor MultiHeadAttention::operator()(const Tensor& x, KeyValueCache& cache) const {
   const NoGrad guard;
   const auto [q, k, v] = split(x, cache.length);
+  const auto fits = [&k = k](const Array& a) {
+    return a.rank() == 4 && a.shape().erased(2) == k.shape().erased(2);
+  };
+  check(fits(cache.keys) && cache.values.shape() == cache.keys.shape(),
+        "attention: the cache needs keys and values of shape [{}, {}, capacity, {}], got {} and {}",
+        k.size(0), k.size(1), k.size(3), cache.keys.shape(), cache.values.shape());
   const int64_t begin = cache.length, end = begin + x.size(1);
   check(begin == 0 || x.size(1) == 1,
         "attention: with {} tokens in the cache, one more at a time, got {}", begin, x.size(1));

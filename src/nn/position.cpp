@@ -33,10 +33,10 @@ LearnedPosition::LearnedPosition(int64_t positions, int64_t width, Generator& ge
 Tensor LearnedPosition::operator()(const Tensor& x, int64_t start) const {
   check(x.rank() >= 2 && x.size(-1) == weight.size(1),
         "learned positions: x must be (..., time, {}), got {}", weight.size(1), x.shape());
-  const int64_t end = start + x.size(-2);
-  check(start >= 0 && end <= weight.size(0), "learned positions: {} to {} of 0 to {}", start, end,
-        weight.size(0));
-  return x + slice(weight, 0, start, end);
+  const int64_t length = x.size(-2), known = weight.size(0);
+  check(start >= 0 && start <= known - length, "learned positions: {} from {} on, of {} in all",
+        length, start, known);
+  return x + slice(weight, 0, start, start + length);
 }
 
 void LearnedPosition::visit(Visitor& visitor) { visitor("weight", weight); }

@@ -381,12 +381,19 @@ TEST(GPTErrors, NameTheTokensThatDoNotFit) {
             }),
             "gpt: 9 tokens exceed the context of 8");
   EXPECT_EQ(error_of([&] { model(tokens_of({8}, 11)); }),
-            "gpt: tokens must be (batch, time), got [8]");
+            "gpt: tokens must be (batch, time), time at least 1, got [8]");
+  const std::string no_token = "gpt: tokens must be (batch, time), time at least 1, got [1, 0]";
+  EXPECT_EQ(error_of([&] { model(tokens_of({1, 0}, 11)); }), no_token);
   EXPECT_EQ(error_of([&] {
               model(Array::of_indices({0, 11}, {1, 2}));
             }),
             "embedding: index 11 (at position 1) for a table of 11 rows");
-  GPTCache cache = model.make_cache();
+  GPTCache none, cache = model.make_cache();
+  EXPECT_EQ(error_of([&] {
+              model(tokens_of({1, 1}, 11), none);
+            }),
+            "gpt: a cache of 0 layers for a model of 2; make_cache() makes one");
+  EXPECT_EQ(error_of([&] { model(tokens_of({1, 0}, 11), cache); }), no_token);
   model(tokens_of({1, 8}, 11), cache);
   EXPECT_EQ(error_of([&] {
               model(tokens_of({1, 1}, 11), cache);

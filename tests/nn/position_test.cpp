@@ -51,8 +51,12 @@ TEST(LearnedPosition, AddsARowForEachPosition) {
   expect_module_gradients("LearnedPosition", position, {{"x", random_array({2, 5, 3}, 4)}},
                           [&](const auto& in) { return position(in[0], 1); });
   EXPECT_EQ(test::parameter_names(position), (std::vector<std::string>{"weight"}));
-  EXPECT_EQ(error_of([&] { position(Tensor(x), 3); }), "learned positions: 3 to 8 of 0 to 7");
-  EXPECT_EQ(error_of([&] { position(Tensor(x), -1); }), "learned positions: -1 to 4 of 0 to 7");
+  EXPECT_EQ(error_of([&] { position(Tensor(x), 3); }),
+            "learned positions: 5 from 3 on, of 7 in all");
+  EXPECT_EQ(error_of([&] { position(Tensor(x), -1); }),
+            "learned positions: 5 from -1 on, of 7 in all");
+  EXPECT_EQ(error_of([&] { position(Tensor(x), INT64_MAX); }),
+            "learned positions: 5 from 9223372036854775807 on, of 7 in all");
   EXPECT_EQ(error_of([&] {
               position(Tensor(random_array({2, 5, 4})));
             }),

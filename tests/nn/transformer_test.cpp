@@ -300,6 +300,16 @@ TEST(KeyValueCache, WhatDoesNotFitIsAnErrorAndChangesNothing) {
   attention(tokens(1), cache);
   EXPECT_EQ(error_of([&] { attention(tokens(1), cache); }),
             "attention: the cache holds 5 tokens, 6 are needed");
+  const auto error_with = [&](KeyValueCache unfit) {
+    return error_of([&] { attention(tokens(1), unfit); });
+  };
+  const std::string rule =
+      "attention: the cache needs keys and values of shape [1, 3, capacity, 2], got ";
+  EXPECT_EQ(error_with({}), rule + "[] and []");
+  EXPECT_EQ(error_with(cache_for(2, 3, 5, 2, DType::float32)),
+            rule + "[2, 3, 5, 2] and [2, 3, 5, 2]");
+  cache.values = cache.values.slice(2, 0, 4);
+  EXPECT_EQ(error_with(cache), rule + "[1, 3, 5, 2] and [1, 3, 4, 2]");
 }
 
 TEST(MultiHeadAttention, MistakesAreErrors) {

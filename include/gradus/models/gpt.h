@@ -43,8 +43,8 @@ class GPT : public nn::Module {
   /// The generator makes the weights, and later the dropout masks: it must outlive the model.
   GPT(const GPTConfig& config, Generator& generator);
 
-  /// Logits for every position. \throws Error if T exceeds the context or a token is not in the
-  /// vocabulary.
+  /// Logits for every position. \throws Error if T is 0 or exceeds the context, or a token is not
+  /// in the vocabulary.
   Tensor operator()(const Array& tokens) const;
   /// Mean cross-entropy, in nats, of predicting targets (B, T) from tokens (B, T).
   Tensor loss(const Array& tokens, const Array& targets) const;
@@ -53,7 +53,7 @@ class GPT : public nn::Module {
   GPTCache make_cache(int64_t batch = 1) const;
   /// The newest tokens (B, t) of sequences whose earlier ones are in the cache -> the logits that
   /// follow the last token, (B, vocabulary). No graph is recorded. Either the cache is empty or t
-  /// is 1.
+  /// is 1. \throws Error as above, and if the cache is not one of make_cache(B).
   Tensor operator()(const Array& tokens, GPTCache& cache) const;
 
   const GPTConfig& config() const { return config_; }

@@ -34,7 +34,8 @@ struct AttentionConfig {
 /// `width` numbers, D = width / heads: the queries' of all heads, then the keys', then the values'.
 /// The state has the names and the layout of torch.nn.MultiheadAttention: in_proj_weight,
 /// in_proj_bias, out_proj.weight, out_proj.bias. Both projections start as a Linear does. Dropout
-/// acts on the result, not on the attention weights.
+/// acts on the result, not on the attention weights. With dropout, the generator must outlive the
+/// module.
 class MultiHeadAttention : public Module {
  public:
   /// \throws Error unless heads divides width, and kv_heads divides heads.
@@ -51,7 +52,7 @@ class MultiHeadAttention : public Module {
                     const AttentionOptions& options = {}) const;
   /// Self-attention for the newest tokens of a sequence, causal, without a graph: their keys and
   /// values join the cache, and they attend to everything in it. Either the cache is empty or x is
-  /// a single token. \throws Error if the cache has no room.
+  /// a single token. \throws Error if the cache was not made for this, or has no room.
   Tensor operator()(const Tensor& x, KeyValueCache& cache) const;
 
   void visit(Visitor& visitor) override;
