@@ -87,6 +87,7 @@ enum class Activation { relu, gelu, gelu_tanh };
 
 /// W2 f(W1 x + b1) + b2: (..., width) -> (..., hidden) -> (..., width), then dropout (Vaswani et
 /// al. 2017, eq. 2). The parts are called as in torch.nn.TransformerEncoderLayer: linear1, linear2.
+/// With dropout, the generator must outlive the module.
 class FeedForward : public Module {
  public:
   FeedForward(int64_t width, int64_t hidden, Generator& generator, Bias bias = Bias::learned,

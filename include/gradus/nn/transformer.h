@@ -28,7 +28,7 @@ struct BlockConfig {
 ///     post:  x = norm1(x + self_attn(x));   x = norm2(x + feed_forward(x))
 ///
 /// The state has the names and layouts of torch.nn.TransformerEncoderLayer: self_attn.*, linear1.*,
-/// linear2.*, norm1.*, norm2.*.
+/// linear2.*, norm1.*, norm2.*. With dropout, the generator must outlive the module.
 class TransformerBlock : public Module {
  public:
   TransformerBlock(const BlockConfig& config, Generator& generator);
@@ -56,7 +56,8 @@ class TransformerBlock : public Module {
 ///     post:  x = norm1(x + self_attn(x));   x = norm2(x + multihead_attn(x, memory));   ...
 ///
 /// The state has the names and layouts of torch.nn.TransformerDecoderLayer: self_attn.*,
-/// multihead_attn.*, linear1.*, linear2.*, norm1.* to norm3.*.
+/// multihead_attn.*, linear1.*, linear2.*, norm1.* to norm3.*. With dropout, the generator must
+/// outlive the module.
 class DecoderBlock : public Module {
  public:
   DecoderBlock(const BlockConfig& config, Generator& generator);

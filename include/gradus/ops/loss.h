@@ -11,7 +11,7 @@ enum class Reduction {
   none,       ///< they are the result
   mean,       ///< their mean, over those that count
   sum,        ///< their sum
-  batchmean,  ///< their sum divided by the size of the first axis
+  batchmean,  ///< their sum divided by the size of the first axis; an error without an axis
 };
 
 struct CrossEntropyOptions {
@@ -25,18 +25,21 @@ struct CrossEntropyOptions {
 /// the gradient 0. With label smoothing s (Szegedy et al., "Rethinking the Inception Architecture",
 /// 2015, section 7) the target's probability is to be 1 - s, and s more is shared evenly among all
 /// V classes. (PyTorch has the classes on axis 1, here they are on the last.) \throws Error if the
-/// shapes do not fit, or a target is neither in [0, V) nor ignored.
+/// targets have another shape or dtype, or one is neither in [0, V) nor ignored.
 Tensor cross_entropy(const Tensor& logits, const Array& targets,
                      const CrossEntropyOptions& options = {});
 
 /// -z log sigmoid(x) - (1 - z) log(1 - sigmoid(x)) of each element, without a sigmoid that could
-/// round to 0 or 1: logits x and targets z, probabilities from 0 to 1, of one shape.
+/// round to 0 or 1: logits x and targets z, probabilities from 0 to 1, of one shape and dtype.
+/// \throws Error if these differ.
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets,
                                         Reduction reduction = Reduction::mean);
 
-/// (x - target)^2 of each element; both of one shape, and a gradient for both.
+/// (x - target)^2 of each element, and a gradient for both. \throws Error if the two differ in
+/// shape or dtype: they do not broadcast.
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean);
-/// |x - target| of each element; the gradient where they are equal is 0, as in PyTorch.
+/// |x - target| of each element; the gradient where they are equal is 0, as in PyTorch. \throws
+/// Error as mse_loss.
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean);
 
 /// The Kullback-Leibler divergence of a distribution q from the target p (Kullback and Leibler,
@@ -44,12 +47,13 @@ Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Redu
 /// takes the mean over all *elements* by default; the divergence itself is the sum over a
 /// distribution, so a mean over rows is Reduction::batchmean. Where p is 0, so is the term,
 /// whatever log q; PyTorch gives NaN for -inf there. The gradient for such a p is -inf, PyTorch's
-/// NaN.
+/// NaN. \throws Error as mse_loss.
 Tensor kl_div(const Tensor& log_q, const Tensor& target, Reduction reduction = Reduction::mean);
 
 /// sum(a b) / (max(|a|, eps) max(|b|, eps)) along an axis, which disappears: the cosine of the
 /// angle between two vectors. a and b broadcast. As in PyTorch, the gradient of max(|a|, eps) is
-/// that of |a|, and 0 where a is 0.
+/// that of |a|, and 0 where a is 0. \throws Error if they do not broadcast, the dtypes differ, or
+/// there is no such axis.
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = 1, double eps = 1e-8);
 
 }  // namespace gradus

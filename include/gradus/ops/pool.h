@@ -15,8 +15,8 @@ struct PoolOptions {
 /// The largest element of each window of kernel_size along the last axis: (..., L) to (..., M) with
 /// M = (L + 2 padding - kernel_size) / stride + 1, rounded down. Padding counts as -inf. The
 /// gradient goes to the first of several equal maxima; where a window holds NaN, the result is NaN
-/// and the gradient goes to the last of them, as in PyTorch. \throws Error if the kernel is larger
-/// than the padded input, or the padding larger than half the kernel.
+/// and the gradient goes to the last of them, as in PyTorch. \throws Error if the kernel_size
+/// is below 1 or more than the padded input has, or the padding larger than half the kernel.
 Tensor max_pool1d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
 /// The same with windows of kernel_size x kernel_size over the last two axes: (..., H, W).
 Tensor max_pool2d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
