@@ -29,7 +29,7 @@ Array compare(std::string_view op, const Array& a, const Array& b, F f) {
 }
 
 void check_mask(std::string_view op, const Array& mask) {
-  check(mask.dtype() == DType::boolean, "{}: a mask must be bool, got {}", op, name(mask.dtype()));
+  check(mask.dtype() == DType::boolean, "{}: a mask must be bool, got {}", op, dtype_name(mask));
 }
 
 }  // namespace

@@ -6,11 +6,21 @@
 #include "gradus/ops.h"
 
 namespace gradus::nn {
+namespace {
+
+// Up to here, a position is exact as a double, and one more never overflows.
+void check_start(const char* what, int64_t start) {
+  constexpr int64_t farthest = int64_t{1} << 53;
+  check(start >= -farthest && start <= farthest, "{}: cannot begin at position {}", what, start);
+}
+
+}  // namespace
 
 Array sinusoidal_positions(int64_t length, int64_t width, int64_t start, DType dtype) {
   check(length >= 0, "sinusoidal positions: {} of them", length);
   check(width >= 0 && width % 2 == 0, "sinusoidal positions: the width must be even, got {}",
         width);
+  check_start("sinusoidal positions", start);
   std::vector<double> values;
   for (int64_t p = start; p < start + length; ++p)
     for (int64_t column = 0; column < width; column += 2) {
@@ -79,6 +89,7 @@ RelativePosition::RelativePosition(const RelativeConfig& config) : config_(confi
 }
 
 Tensor RelativePosition::operator()(int64_t queries, int64_t keys, int64_t start) const {
+  check_start("relative positions", start);
   std::vector<int64_t> buckets;
   for (int64_t q = start; q < start + queries; ++q)
     for (int64_t k = 0; k < keys; ++k) buckets.push_back(relative_bucket(k - q, config_));

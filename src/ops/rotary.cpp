@@ -68,6 +68,9 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
   const Shape places = x.shape().erased(x.rank() - 1);  // (..., T)
   Array positions = options.positions;
   if (positions.is_empty_handle()) {
+    constexpr int64_t farthest = int64_t{1} << 53;  // a larger one is not exact as a double
+    check(options.start >= -farthest && options.start <= farthest,
+          "{}: cannot begin at position {}", op, options.start);
     std::vector<int64_t> following(static_cast<size_t>(x.size(-2)));
     std::iota(following.begin(), following.end(), options.start);
     positions = Array::of_indices(following, {x.size(-2)});

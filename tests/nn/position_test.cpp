@@ -27,6 +27,8 @@ TEST(SinusoidalPosition, IsTheFormulaOfThePaper) {
   EXPECT_EQ(error_of([] { sinusoidal_positions(5, 7); }),
             "sinusoidal positions: the width must be even, got 7");
   EXPECT_EQ(error_of([] { sinusoidal_positions(-1, 6); }), "sinusoidal positions: -1 of them");
+  EXPECT_EQ(error_of([] { sinusoidal_positions(2, 6, INT64_MAX); }),
+            "sinusoidal positions: cannot begin at position 9223372036854775807");
 }
 
 TEST(SinusoidalPosition, IsAddedToEverySequence) {
