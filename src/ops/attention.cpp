@@ -6,19 +6,10 @@
 #include "gradus/arithmetic.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
+#include "ops/matrix.h"
 
 namespace gradus {
 namespace {
-
-using kernels::GemmArgs;
-
-// One matrix of a stack: its first element and the strides of its rows and columns.
-template <class P>
-struct Matrix {
-  P* data;
-  int64_t row, col;
-  Matrix transposed() const { return {data, col, row}; }
-};
 
 // The matrices over the last two axes of an array of any strides, numbered row-major over the
 // leading axes.
@@ -32,7 +23,7 @@ class Stack {
       at += index % shape_[axis] * strides_[axis];
       index /= shape_[axis];
     }
-    return {at, strides_[-2], strides_[-1]};
+    return {at, shape_[-2], shape_[-1], strides_[-2], strides_[-1]};
   }
 
  private:
@@ -51,29 +42,17 @@ Stack<T> writing(Array& a) {
 
 // C = A B for one matrix each, or C += A B, on this thread.
 template <class T>
-void multiply(Matrix<T> c, int64_t m, int64_t n, int64_t k, Matrix<const T> a, Matrix<const T> b,
-              bool accumulate = false) {
-  kernels::gemm_serial(GemmArgs<T>{.m = m,
-                                   .n = n,
-                                   .k = k,
-                                   .a = a.data,
-                                   .a_row = a.row,
-                                   .a_col = a.col,
-                                   .b = b.data,
-                                   .b_row = b.row,
-                                   .b_col = b.col,
-                                   .c = c.data,
-                                   .c_row = c.row,
-                                   .accumulate = accumulate});
+void multiply(Matrix<T> c, Matrix<const T> a, Matrix<const T> b, bool accumulate = false) {
+  kernels::gemm_serial(product(c, a, b, accumulate));
 }
 
 // S = scale S + B
 template <class T>
-void scale_and_add(Matrix<T> s, int64_t rows, int64_t cols, T scale, Matrix<const T> b) {
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < cols; ++j) {
-      T& score = s.data[i * s.row + j * s.col];
-      score = scale * score + b.data[i * b.row + j * b.col];
+void scale_and_add(Matrix<T> s, T scale, Matrix<const T> b) {
+  for (int64_t i = 0; i < s.rows; ++i)
+    for (int64_t j = 0; j < s.cols; ++j) {
+      T& score = s.data[i * s.row_stride + j * s.col_stride];
+      score = scale * score + b.data[i * b.row_stride + j * b.col_stride];
     }
 }
 
@@ -176,58 +155,58 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
       for (int64_t h = begin; h < end; ++h) {
         const int64_t shared = h / size.group;
         const Matrix<T> p = P[h];
-        multiply<T>(p, size.tq, size.tk, size.d, Q[h], K[shared].transposed());
-        if (biased) scale_and_add(p, size.tq, size.tk, static_cast<T>(size.scale), B[h]);
+        multiply<T>(p, Q[h], K[shared].transposed());
+        if (biased) scale_and_add<T>(p, static_cast<T>(size.scale), B[h]);
         kernels::rows<T>().attention_softmax(p.data, size.tq, size.tk, static_cast<T>(factor),
                                              size.causal_offset(), masked ? M[h].data : nullptr,
-                                             masked ? M[h].row : 0);
-        multiply<T>(O[h], size.tq, size.dv, size.tk, {p.data, p.row, p.col}, V[shared]);
+                                             masked ? M[h].row_stride : 0);
+        multiply<T>(O[h], p, V[shared]);
       }
     });
   });
 
-  return record(
-      op, out, {q, k, v, options.bias},
-      [q = saved(q), k = saved(k), v = saved(v), probabilities = saved(probabilities), size,
-       factor](const Array& dout, Inputs in) {
-        Array dq = like_with_columns(*q, size.d), dk = like_with_columns(*k, size.d),
-              dv = like_with_columns(*v, size.dv);
-        const bool keep = in.wants(3);  // dS of every head, for the bias
-        Array dscores(keep ? probabilities->shape() : Shape{0, 0}, dout.dtype());
-        dispatch_float(op, dout.dtype(), [&]<class T> {
-          const auto Q = reading<T>(*q), K = reading<T>(*k), V = reading<T>(*v),
-                     P = reading<T>(*probabilities), dO = reading<T>(dout);
-          const auto dQ = writing<T>(dq), dK = writing<T>(dk), dV = writing<T>(dv),
-                     kept = writing<T>(dscores);
-          // One shared head of keys and values after another: no two threads write to one dK, dV.
-          const auto each_shared = [&](int64_t begin, int64_t end) {
-            thread_local std::vector<T> scratch;  // dP, then dS, of one head
-            scratch.resize(static_cast<size_t>(size.tq * size.tk));
-            for (int64_t h = begin * size.group; h < end * size.group; ++h) {
-              const int64_t shared = h / size.group;
-              const bool more = h % size.group > 0;  // than the first of its group
-              const Matrix<T> ds = keep ? kept[h] : Matrix<T>{scratch.data(), size.tk, 1};
-              const Matrix<const T> dS{ds.data, ds.row, ds.col};
-              multiply<T>(dV[shared], size.tk, size.dv, size.tq, P[h].transposed(), dO[h], more);
-              multiply<T>(ds, size.tq, size.tk, size.dv, dO[h], V[shared].transposed());
-              kernels::rows<T>().attention_softmax_backward(ds.data, P[h].data, size.tq, size.tk,
-                                                            static_cast<T>(factor));
-              multiply<T>(dQ[h], size.tq, size.d, size.tk, dS, K[shared]);
-              multiply<T>(dK[shared], size.tk, size.d, size.tq, dS.transposed(), Q[h], more);
-            }
-          };
-          kernels::parallel_for(size.heads / size.group, (size.grain() - 1) / size.group + 1,
-                                each_shared);
-        });
-        if (factor != size.scale) {  // the kernel left dS unscaled
-          scale_in_place(dq, size.scale);
-          scale_in_place(dk, size.scale);
-        }
-        in.add(0, dq);
-        in.add(1, dk);
-        in.add(2, dv);
-        if (keep) in.add(3, dscores);
-      });
+  return record(op, out, {q, k, v, options.bias},
+                [q = saved(q), k = saved(k), v = saved(v), probabilities = saved(probabilities),
+                 size, factor](const Array& dout, Inputs in) {
+                  Array dq = like_with_columns(*q, size.d), dk = like_with_columns(*k, size.d),
+                        dv = like_with_columns(*v, size.dv);
+                  const bool keep = in.wants(3);  // dS of every head, for the bias
+                  Array dscores(keep ? probabilities->shape() : Shape{0, 0}, dout.dtype());
+                  dispatch_float(op, dout.dtype(), [&]<class T> {
+                    const auto Q = reading<T>(*q), K = reading<T>(*k), V = reading<T>(*v),
+                               P = reading<T>(*probabilities), dO = reading<T>(dout);
+                    const auto dQ = writing<T>(dq), dK = writing<T>(dk), dV = writing<T>(dv),
+                               kept = writing<T>(dscores);
+                    // One shared head of keys and values after another: no two threads write to one
+                    // dK, dV.
+                    const auto each_shared = [&](int64_t begin, int64_t end) {
+                      thread_local std::vector<T> scratch;  // dP, then dS, of one head
+                      scratch.resize(static_cast<size_t>(size.tq * size.tk));
+                      for (int64_t h = begin * size.group; h < end * size.group; ++h) {
+                        const int64_t shared = h / size.group;
+                        const bool more = h % size.group > 0;  // than the first of its group
+                        const Matrix<T> dS =
+                            keep ? kept[h] : Matrix<T>(scratch.data(), size.tq, size.tk);
+                        multiply<T>(dV[shared], P[h].transposed(), dO[h], more);
+                        multiply<T>(dS, dO[h], V[shared].transposed());
+                        kernels::rows<T>().attention_softmax_backward(
+                            dS.data, P[h].data, size.tq, size.tk, static_cast<T>(factor));
+                        multiply<T>(dQ[h], dS, K[shared]);
+                        multiply<T>(dK[shared], dS.transposed(), Q[h], more);
+                      }
+                    };
+                    kernels::parallel_for(size.heads / size.group,
+                                          (size.grain() - 1) / size.group + 1, each_shared);
+                  });
+                  if (factor != size.scale) {  // the kernel left dS unscaled
+                    scale_in_place(dq, size.scale);
+                    scale_in_place(dk, size.scale);
+                  }
+                  in.add(0, dq);
+                  in.add(1, dk);
+                  in.add(2, dv);
+                  if (keep) in.add(3, dscores);
+                });
 }
 
 Array key_padding_mask(const std::vector<int64_t>& lengths, int64_t padded) {

@@ -2,6 +2,7 @@
 
 #include "gradus/arithmetic.h"
 #include "kernels/kernels.h"
+#include "ops/matrix.h"
 #include "ops/windows.h"
 
 namespace gradus {
@@ -42,36 +43,6 @@ void add_columns_to_image(T* image, const T* columns, int64_t channels, const Wi
     });
 }
 
-template <class T>
-struct Matrix {
-  const T* data;
-  int64_t rows, cols, row_stride, col_stride;
-
-  Matrix(const T* first, int64_t r, int64_t c) : Matrix{first, r, c, c, 1} {}
-  Matrix transposed() const { return {data, cols, rows, col_stride, row_stride}; }
-
- private:
-  Matrix(const T* first, int64_t r, int64_t c, int64_t r_stride, int64_t c_stride)
-      : data(first), rows(r), cols(c), row_stride(r_stride), col_stride(c_stride) {}
-};
-
-// C = A B, or C += A B.
-template <class T>
-void multiply(T* c, const Matrix<T>& a, const Matrix<T>& b, bool accumulate) {
-  kernels::gemm<T>({.m = a.rows,
-                    .n = b.cols,
-                    .k = a.cols,
-                    .a = a.data,
-                    .a_row = a.row_stride,
-                    .a_col = a.col_stride,
-                    .b = b.data,
-                    .b_row = b.row_stride,
-                    .b_col = b.col_stride,
-                    .c = c,
-                    .c_row = b.cols,
-                    .accumulate = accumulate});
-}
-
 // The sizes of one convolution. A chunk of images is one thread's work: some 20 us at least; and at
 // most 16 chunks, because each sums a gradient of the weight of its own.
 struct Sizes {
@@ -90,13 +61,14 @@ struct Sizes {
 // y += W columns(x), image by image.
 template <class T>
 void forward(T* y, const T* x, const T* weight, const Sizes& s) {
-  const Matrix<T> W(weight, s.out_channels, s.column());
+  const Matrix<const T> W(weight, s.out_channels, s.column());
   kernels::parallel_for(s.images, s.grain(), [&](int64_t begin, int64_t end) {
     Array memory({s.column(), s.windows.outputs()}, dtype_of<T>);
-    T* columns = memory.mutable_data<T>();
+    const Matrix<T> columns(memory.mutable_data<T>(), s.column(), s.windows.outputs());
     for (int64_t i = begin; i < end; ++i) {
-      image_to_columns(columns, x + i * s.image(), s.in_channels, s.windows);
-      multiply(y + i * s.result(), W, {columns, s.column(), s.windows.outputs()}, true);
+      image_to_columns(columns.data, x + i * s.image(), s.in_channels, s.windows);
+      const Matrix<T> Y(y + i * s.result(), s.out_channels, s.windows.outputs());
+      kernels::gemm(product<T>(Y, W, columns, true));
     }
   });
 }
@@ -105,20 +77,21 @@ void forward(T* y, const T* x, const T* weight, const Sizes& s) {
 // the chunks' sums stand one after the other. Either may be null.
 template <class T>
 void backward(T* dx, T* dweights, const T* dy, const T* x, const T* weight, const Sizes& s) {
-  const Matrix<T> W(weight, s.out_channels, s.column());
+  const Matrix<const T> W(weight, s.out_channels, s.column());
   kernels::parallel_for(s.images, s.grain(), [&](int64_t begin, int64_t end) {
-    T* dW = dweights == nullptr ? nullptr : dweights + begin / s.grain() * W.rows * W.cols;
+    const int64_t chunk = begin / s.grain();
     Array memory({s.column(), s.windows.outputs()}, dtype_of<T>);
-    T* columns = memory.mutable_data<T>();
+    const Matrix<T> columns(memory.mutable_data<T>(), s.column(), s.windows.outputs());
     for (int64_t i = begin; i < end; ++i) {
-      const Matrix<T> dY(dy + i * s.result(), s.out_channels, s.windows.outputs());
-      if (dW != nullptr) {
-        image_to_columns(columns, x + i * s.image(), s.in_channels, s.windows);
-        multiply(dW, dY, Matrix<T>(columns, s.column(), dY.cols).transposed(), true);
+      const Matrix<const T> dY(dy + i * s.result(), s.out_channels, s.windows.outputs());
+      if (dweights != nullptr) {
+        const Matrix<T> dW(dweights + chunk * W.rows * W.cols, W.rows, W.cols);
+        image_to_columns(columns.data, x + i * s.image(), s.in_channels, s.windows);
+        kernels::gemm(product<T>(dW, dY, columns.transposed(), true));
       }
       if (dx != nullptr) {
-        multiply(columns, W.transposed(), dY, false);
-        add_columns_to_image(dx + i * s.image(), columns, s.in_channels, s.windows);
+        kernels::gemm(product<T>(columns, W.transposed(), dY));
+        add_columns_to_image(dx + i * s.image(), columns.data, s.in_channels, s.windows);
       }
     }
   });
