@@ -219,6 +219,8 @@ Array Array::clone() const {
 
 Array Array::to(DType dtype) const {
   if (dtype == dtype_) return *this;
+  if (is_floating(dtype_) && dtype == DType::int64)
+    for (const double x : to_vector()) check(x >= -0x1p63 && x < 0x1p63, "to: {} is no int64", x);
   Array result(shape_, dtype);
   dispatch(dtype_, [&]<class From> {
     dispatch(dtype, [&]<class To> {

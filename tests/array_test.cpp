@@ -133,6 +133,11 @@ TEST(Array, LargeCopiesAreRightOnSeveralThreads) {
 TEST(Array, ConvertsAsCppDoes) {
   const Array x = Array::of({-1.75, 0, 0.5, 2.75}, {4}, DType::float64);
   EXPECT_EQ(x.to(DType::int64).to_vector(), (std::vector<double>{-1, 0, 0, 2}));
+  for (const double beyond : {HUGE_VAL, 0x1p63, -0x1p64, std::nan("")})
+    EXPECT_EQ(error_of([&] {
+                Array::of({1, beyond}, {2}).to(DType::int64);
+              }),
+              fmt::format("to: {} is no int64", beyond));
   EXPECT_EQ(x.to(DType::boolean).to_vector(), (std::vector<double>{1, 0, 1, 1}));
   EXPECT_EQ(x.to(DType::boolean).to(DType::float32).to_vector(), (std::vector<double>{1, 0, 1, 1}));
   EXPECT_EQ(Array::scalar(0.1, DType::float64).to(DType::float32).item(),

@@ -102,7 +102,8 @@ class Array {
   Array contiguous() const { return is_contiguous() ? *this : clone(); }
   /// A row-major copy in storage of its own.
   Array clone() const;
-  /// A copy of another dtype; this if it already has that dtype.
+  /// A copy of another dtype; this if it already has that dtype. To int64, fractions are cut off.
+  /// \throws Error where NaN or a number beyond 64 bits should become int64.
   Array to(DType dtype) const;
   /// Copies the elements of `source`, of the same shape and dtype, into this array's storage; the
   /// two may overlap. \throws Error if this array repeats elements.
