@@ -9,6 +9,7 @@ constexpr int64_t worth = 1 << 13;  // elements of a chunk: some 20 us of tanh
 }
 
 Array unary(const char* op, const Array& x_any) {
+  check(!x_any.is_empty_handle(), "{}: this handle holds no array", op);
   const Array x = x_any.is_dense() ? x_any : x_any.clone();
   Array y = x.empty_like();
   dispatch_float(op, x.dtype(), [&]<class T> {
@@ -41,6 +42,7 @@ Array unary_backward(const char* op, const Array& dy_any, const Array& x_any) {
 }
 
 void check_same_dtype(std::string_view op, const Array& a, const Array& b) {
+  check(!a.is_empty_handle() && !b.is_empty_handle(), "{}: this handle holds no array", op);
   check(a.dtype() == b.dtype(), "{}: dtypes differ: {} {} and {} {} (there is no type promotion)",
         op, name(a.dtype()), a.shape(), name(b.dtype()), b.shape());
 }

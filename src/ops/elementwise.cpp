@@ -66,7 +66,8 @@ Tensor pow(const Tensor& x, const Tensor& exponent) {
 // ---- one input: dx = dy f'(x), with f and f' on one line each in kernels/isa/elementwise.cpp ----
 
 Tensor elementwise(const char* op, const Tensor& x) {
-  return record(op, unary(op, x.value()), {x}, [op, x = saved(x)](const Array& dy, Inputs in) {
+  Array y = unary(op, x.value());
+  return record(op, std::move(y), {x}, [op, x = saved(x)](const Array& dy, Inputs in) {
     in.add(0, unary_backward(op, dy, *x));
   });
 }

@@ -210,6 +210,8 @@ TEST(ElementwiseErrors, NameTheOpTheRuleAndTheShapes) {
   const Tensor a(Array::zeros({2, 3})), b(Array::zeros({4})), c(Array::zeros({3}, DType::float64)),
       ids(Array::of_indices({1, 2}, {2}));
   Generator generator(1);
+  EXPECT_EQ(error_of([&] { a + Tensor(); }), "add: this handle holds no array");
+  EXPECT_EQ(error_of([&] { exp(Tensor()); }), "exp: this handle holds no array");
   EXPECT_EQ(error_of([&] { a + b; }), "add: shapes [2, 3] and [4] do not broadcast");
   EXPECT_EQ(error_of([&] { b - a; }), "sub: shapes [4] and [2, 3] do not broadcast");
   EXPECT_EQ(error_of([&] { a* c; }),
