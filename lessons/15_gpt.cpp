@@ -247,7 +247,9 @@ int run(int argc, char** argv) {
       report_training(trainer, corpus, flags, history);
   }
   trainer.model().train(false);
-  fmt::print("\n{}\n\n", write(trainer.model(), corpus.tokenizer(), flags, flags.tokens));
+  const std::string text = write(trainer.model(), corpus.tokenizer(), flags, flags.tokens);
+  const viz::Terminal terminal = viz::Terminal::standard_output();
+  fmt::print("\n{}\n\n", terminal.live ? viz::wrapped(text, terminal.width) : text);
   if (std::filesystem::exists(flags.save))
     fmt::print("The checkpoint is {}; --load continues it.\n", flags.save);
   return interrupted ? 130 : 0;

@@ -71,6 +71,17 @@ inline Array random_indices(const Shape& shape, uint64_t below, uint64_t seed = 
   return Array::of_indices(indices, shape);
 }
 
+/// A mask for attention: true at two of three places; where the mask has several rows, its second
+/// one sees nothing.
+inline Array attention_mask(const Shape& shape) {
+  std::vector<bool> bits;
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    const int64_t row = i / shape[-1] % shape[-2];
+    bits.push_back(i % 3 != 0 && !(shape[-2] > 1 && row == 1));
+  }
+  return Array::of_bools(bits, shape);
+}
+
 /// 0, 1, 2, ... in row-major order: each element's value is its place in memory.
 inline Array counting(const Shape& shape, DType dtype = DType::float64) {
   std::vector<double> values(static_cast<size_t>(shape.numel()));

@@ -3,97 +3,21 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <unordered_set>
 
 #include "gradus/io/file.h"
+#include "io/element_type.h"
 
 namespace gradus::io {
 namespace {
 
 using nlohmann::json;
 
-static_assert(std::endian::native == std::endian::little, "elements are copied as they are");
-
 constexpr uint64_t max_header = 100'000'000;  // the reference implementation's bound
 constexpr size_t length_bytes = 8;
 constexpr std::string_view metadata_key = "__metadata__";
-
-// ---- the element types of a file ----
-
-// IEEE half precision: 1 sign bit, 5 exponent bits, 10 fraction bits.
-struct Half {
-  uint16_t bits;
-  explicit operator float() const {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const float infinity_or_nan = fraction == 0 ? std::numeric_limits<float>::infinity()
-                                                : std::numeric_limits<float>::quiet_NaN();
-    const float magnitude = exponent == 31 ? infinity_or_nan
-                            : exponent > 0
-                                ? std::ldexp(1024.0f + static_cast<float>(fraction), exponent - 25)
-                                : std::ldexp(static_cast<float>(fraction), -24);
-    return std::copysign(magnitude, bits >> 15 ? -1.0f : 1.0f);
-  }
-};
-
-// bfloat16 is the upper half of a float32.
-struct BFloat16 {
-  uint16_t bits;
-  explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
-};
-
-struct Bool {
-  uint8_t byte;
-  explicit operator bool() const {
-    check(byte <= 1, "a BOOL must be 0 or 1, got {}", byte);
-    return byte == 1;
-  }
-};
-
-// Fills `array` with elements of type From that begin at byte `offset` of the file.
-template <class From, class To>
-void read_elements(const InputFile& file, uint64_t offset, Array& array) {
-  To* out = array.mutable_data<To>();
-  const size_t count = static_cast<size_t>(array.numel());
-  if constexpr (std::is_same_v<From, To>) {
-    file.read(offset, out, count * sizeof(To));
-  } else {
-    std::array<From, 4096> buffer;
-    for (size_t done = 0; done < count; done += buffer.size()) {
-      const size_t n = std::min(buffer.size(), count - done);
-      file.read(offset + done * sizeof(From), buffer.data(), n * sizeof(From));
-      std::transform(buffer.begin(), buffer.begin() + n, out + done,
-                     [](From element) { return static_cast<To>(element); });
-    }
-  }
-}
-
-struct ElementType {
-  std::string_view name;  // in the file
-  DType dtype;            // of the Array
-  size_t size;            // of an element in the file, in bytes
-  void (*read)(const InputFile&, uint64_t, Array&);
-};
-
-template <class From, class To>
-constexpr ElementType element_type(std::string_view name) {
-  return {name, dtype_of<To>, sizeof(From), read_elements<From, To>};
-}
-
-// The first type of each dtype is the one that it is written as.
-constexpr std::array element_types = {
-    element_type<float, float>("F32"),      element_type<double, double>("F64"),
-    element_type<int64_t, int64_t>("I64"),  element_type<Bool, bool>("BOOL"),
-    element_type<Half, float>("F16"),       element_type<BFloat16, float>("BF16"),
-    element_type<int32_t, int64_t>("I32"),  element_type<int16_t, int64_t>("I16"),
-    element_type<int8_t, int64_t>("I8"),    element_type<uint32_t, int64_t>("U32"),
-    element_type<uint16_t, int64_t>("U16"), element_type<uint8_t, int64_t>("U8"),
-};
 
 // A name for an error message: in quotes, in ASCII, not too long.
 std::string shown(std::string_view name) {
@@ -114,8 +38,7 @@ std::string json_string(const std::string& text) {
 }
 
 const ElementType& type_of(const Array& array) {
-  return *std::find_if(element_types.begin(), element_types.end(),
-                       [&](const ElementType& type) { return type.dtype == array.dtype(); });
+  return *std::ranges::find(element_types(), array.dtype(), &ElementType::dtype);
 }
 
 // The order in which the elements lie in the file: the largest first, otherwise as in the state.
@@ -271,11 +194,11 @@ HeaderReader read_header(const std::string& text) {
 }
 
 const ElementType& type_of(const Description& array) {
-  const auto type = std::find_if(element_types.begin(), element_types.end(),
-                                 [&](const ElementType& t) { return t.name == array.dtype; });
-  if (type == element_types.end()) {
+  const std::span<const ElementType> types = element_types();
+  const auto type = std::ranges::find(types, array.dtype, &ElementType::name);
+  if (type == types.end()) {
     std::vector<std::string_view> known;
-    for (const ElementType& t : element_types) known.push_back(t.name);
+    for (const ElementType& t : types) known.push_back(t.name);
     fail("{} has dtype {}, known are {}", shown(array.name), shown(array.dtype),
          fmt::join(known, ", "));
   }

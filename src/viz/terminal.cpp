@@ -58,6 +58,26 @@ std::string_view cut_to(std::string_view text, int columns) {
   return text.substr(0, end);
 }
 
+std::string wrapped(std::string_view text, int columns) {
+  std::string result;
+  int line = 0;  // columns that the current line has
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of(" \n"), text.size());
+    const std::string_view word = text.substr(0, end);
+    if (line + columns_of(word) > columns && !result.empty() && result.back() == ' ') {
+      result.back() = '\n';
+      line = 0;
+    }
+    result += word;
+    line += columns_of(word);
+    if (end == text.size()) break;
+    result += text[end];
+    line = text[end] == '\n' ? 0 : line + 1;
+    text.remove_prefix(end + 1);
+  }
+  return result;
+}
+
 std::string format_count(double count) {
   if (!std::isfinite(count)) return fmt::format("{}", count);
   const char* unit = "kMGTPE";

@@ -28,19 +28,9 @@ Tensor composed_attention(const Tensors& in, const AttentionOptions& options) {
   return matmul(softmax(scores), v);
 }
 
-// True at two of three places; where the mask has several rows, its second one sees nothing.
-Array mask_of(const Shape& shape) {
-  std::vector<bool> bits;
-  for (int64_t i = 0; i < shape.numel(); ++i) {
-    const int64_t row = i / shape[-1] % shape[-2];
-    bits.push_back(i % 3 != 0 && !(shape[-2] > 1 && row == 1));
-  }
-  return Array::of_bools(bits, shape);
-}
-
 // Several paths of the composition meet in the table's tests with PyTorch; here, all at once.
 TEST(Attention, IsSoftmaxOfMaskedScoresTimesValues) {
-  AttentionOptions options{.causal = true, .mask = mask_of({2, 1, 5, 11}), .scale = 0.7};
+  AttentionOptions options{.causal = true, .mask = attention_mask({2, 1, 5, 11}), .scale = 0.7};
   const Arrays inputs = {random_array({2, 3, 5, 7}, 1), random_array({2, 3, 11, 7}, 2),
                          random_array({2, 3, 11, 13}, 3), random_array({3, 1, 11}, 4)};
   on_every_isa([&] {
@@ -86,7 +76,7 @@ TEST(Attention, ABiasIsSeenOnlyInItsDifferences) {
   shifted.backward(random_array({3, 7}, 5));
   for (const double g : bias.grad().to_vector()) EXPECT_NEAR(g, 0, 1e-14);
 
-  const Array mask = mask_of({3, 4});
+  const Array mask = attention_mask({3, 4});
   std::vector<double> numbers;
   for (const double visible : mask.to_vector()) numbers.push_back(visible != 0 ? 0 : -INFINITY);
   const Tensor hiding(Array::of(numbers, {3, 4}, DType::float64));
@@ -262,10 +252,10 @@ TEST(AttentionErrors, NameTheRuleAndTheShapes) {
   const auto masked = [&](const Array& mask) {
     return error({2, 3, 5}, {2, 7, 5}, {2, 7, 5}, {.mask = mask});
   };
-  EXPECT_EQ(masked(mask_of({2, 7})),
+  EXPECT_EQ(masked(attention_mask({2, 7})),
             "scaled_dot_product_attention: the mask [2, 7] does not broadcast to the scores "
             "[2, 3, 7]");
-  EXPECT_EQ(masked(mask_of({5, 2, 3, 7})),
+  EXPECT_EQ(masked(attention_mask({5, 2, 3, 7})),
             "scaled_dot_product_attention: the mask [5, 2, 3, 7] does not broadcast to the scores "
             "[2, 3, 7]");
   EXPECT_EQ(masked(Array::zeros({3, 7})),

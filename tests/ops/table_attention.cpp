@@ -1,18 +1,9 @@
 // Attention: each op a line of the table.
 #include "ops/op_table.h"
+#include "support.h"
 
 namespace gradus::test {
 namespace {
-
-// True at two of three places; where the mask has several rows, its second one sees nothing.
-Array mask_of(const Shape& shape) {
-  std::vector<bool> bits;
-  for (int64_t i = 0; i < shape.numel(); ++i) {
-    const int64_t row = i / shape[-1] % shape[-2];
-    bits.push_back(i % 3 != 0 && !(shape[-2] > 1 && row == 1));
-  }
-  return Array::of_bools(bits, shape);
-}
 
 // PyTorch takes one mask: a bool one, or numbers to be added.
 std::string torch_mask(const Array& mask) { return "attn_mask=" + torch_literal(mask); }
@@ -69,13 +60,14 @@ void attention_lines(OpTable& t) {
 
   for (const Shape& shape :
        std::vector<Shape>{{5, 11}, {1, 1, 5, 11}, {2, 1, 1, 11}, {2, 3, 5, 11}, {5, 1}}) {
-    const Array mask = mask_of(shape);
+    const Array mask = attention_mask(shape);
     line("mask", {.mask = mask}, torch_mask(mask), batch_2_heads_3);
   }
-  const Array strided = mask_of({1, 11, 5}).transpose(), padding = key_padding_mask({11, 4}, 11);
+  const Array strided = attention_mask({1, 11, 5}).transpose(),
+              padding = key_padding_mask({11, 4}, 11);
   line("mask strided", {.mask = strided}, torch_mask(strided), batch_2_heads_3);
   line("mask padding", {.mask = padding}, torch_mask(padding), batch_2_heads_3);
-  const Array mask = mask_of({2, 1, 5, 11});
+  const Array mask = attention_mask({2, 1, 5, 11});
   line("causal mask", {.causal = true, .mask = mask}, torch_mask(mask) + ".tril()",
        batch_2_heads_3);
 

@@ -98,5 +98,15 @@ TEST(Terminal, TimesReadLikeAClock) {
     EXPECT_EQ(format_duration(no_time), "?");
 }
 
+TEST(Wrapped, BreaksAtSpacesAndKeepsEveryWord) {
+  EXPECT_EQ(wrapped("the cat sat on the mat", 7), "the cat\nsat on\nthe mat");
+  EXPECT_EQ(wrapped("the cat sat", 80), "the cat sat");
+  EXPECT_EQ(wrapped("a\nbb ccc", 4), "a\nbb\nccc");  // a line of its own begins anew
+  EXPECT_EQ(wrapped("incomprehensible is", 5), "incomprehensible\nis");
+  EXPECT_EQ(wrapped("éé éé", 5), "éé éé");  // columns, not bytes
+  EXPECT_EQ(wrapped("  x  ", 3), "  x\n ");
+  EXPECT_EQ(wrapped("", 3), "");
+}
+
 }  // namespace
 }  // namespace gradus::viz

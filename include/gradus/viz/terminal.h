@@ -31,6 +31,10 @@ int columns_of(std::string_view text);
 /// The beginning of a text that fits into so many columns.
 std::string_view cut_to(std::string_view text, int columns);
 
+/// The text with a line break instead of a space wherever a line would be longer than that; a word
+/// that is longer stays whole.
+std::string wrapped(std::string_view text, int columns);
+
 /// A large number in short: "7", "36 k", "1.2 M", "12 G". Two digits, three from 100 up.
 std::string format_count(double count);
 /// A stretch of time in seconds: "0:21", "12:05", "1 h 02 min", "3 d 04 h"; "?" if it is no time.
