@@ -164,6 +164,7 @@ lessons: $(LESSON_PROGRAMS) ## Run every lesson with --quick and show which succ
 	@bash .make/lessons.sh $(LESSON_PROGRAMS)
 
 bench: $(BENCH_PROGRAMS) ## Run the benchmarks
+	@$(if $^,,echo 'There is no benchmark program yet; tests/bench/peers.py times PyTorch.')
 	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
 
 data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)

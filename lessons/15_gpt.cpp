@@ -158,8 +158,7 @@ void train(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags&
 void describe(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags& flags) {
   const models::GPTConfig& c = trainer.model().config();
   fmt::print("\nA tiny GPT learns to write\n\n");
-  fmt::print("  text    {}, {} letters, {} different ones; a tenth is kept for validation\n",
-             flags.data,
+  fmt::print("  text    {}, {} letters, {} different; a tenth is kept for validation\n", flags.data,
              viz::format_count(static_cast<double>(corpus.tokens(data::Split::train).size() +
                                                    corpus.tokens(data::Split::validation).size())),
              corpus.tokenizer().size());
@@ -186,9 +185,8 @@ void report_training(models::Trainer& trainer, const data::Corpus& corpus, const
              viz::format_count(static_cast<double>(corpus.tokens(data::Split::validation).size())));
   if (!is_tales) return;
   const double entropy = data::Tales().entropy_per_character();
-  fmt::print(
-      "entropy of tales  {:.3f}: what nobody can predict. {:.1f} % above it is left to learn\n",
-      entropy, 100 * (loss / entropy - 1));
+  fmt::print("entropy of tales  {:.3f}: what nobody can predict; the loss is {:.1f} % above it\n",
+             entropy, 100 * (loss / entropy - 1));
   const std::string sample = write(trainer.model(), corpus.tokenizer(), flags, 8000);
   const data::Acceptance acceptance = data::Tales().acceptance(sample);
   fmt::print(
