@@ -1,5 +1,5 @@
 /// \file
-/// Curves, drawn with characters.
+/// Curves, drawn with characters or as SVG.
 #pragma once
 
 #include <string>
@@ -35,5 +35,10 @@ struct PlotOptions {
 /// than 30 x 4.
 std::string plot(const std::vector<Series>& series, const PlotOptions& options = {},
                  const Terminal& terminal = Terminal::standard_output());
+
+/// The same as an SVG that scales with the page and follows its colour (`currentColor`); a point's
+/// numbers are in its tooltip. `width` and `height` of the options do not matter. \throws Error if
+/// a series has not as many x as y.
+std::string plot_svg(const std::vector<Series>& series, const PlotOptions& options = {});
 
 }  // namespace gradus::viz
