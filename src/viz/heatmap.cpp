@@ -55,10 +55,10 @@ Layout lay_out(const Heat& heat, int axis_columns, const Terminal& terminal) {
 struct Colour {
   int background, foreground;
 };
-constexpr Colour blues[] = {{255, 240}, {254, 238}, {189, 236}, {153, 16}, {117, 16},
-                            {75, 16},   {33, 231},  {26, 231},  {19, 231}};
-constexpr Colour oranges[] = {{255, 240}, {255, 238}, {230, 236}, {223, 16}, {222, 16},
-                              {215, 16},  {208, 16},  {166, 231}, {130, 231}};
+constexpr Colour blues[] = {{255, 240}, {189, 238}, {153, 236}, {117, 16}, {75, 16},
+                            {32, 231},  {26, 231},  {19, 231},  {17, 231}};
+constexpr Colour oranges[] = {{255, 240}, {224, 238}, {223, 236}, {216, 16}, {215, 16},
+                              {208, 16},  {202, 16},  {166, 231}, {130, 231}};
 
 std::string painted(const std::string& text, double strength, bool diverging) {
   const auto level = static_cast<size_t>(std::lround(std::abs(strength) * 8));
@@ -99,19 +99,21 @@ std::string cell(const Heat& heat, double value, const Layout& layout, const Ter
 // The names above columns [begin, end): in one line where there are numbers; otherwise cells are
 // too narrow for that, and names are written downwards, a character a line.
 std::vector<std::string> column_heads(const Heat& heat, const Layout& layout, int begin, int end,
-                                      bool unicode) {
+                                      const Terminal& terminal) {
   const auto name = [&](int j) { return heat.column_names[static_cast<size_t>(j)]; };
   std::vector<std::string> lines(1);
   if (layout.number > 0) {
+    const int inset = terminal.colour ? 1 : 0;  // of the number at the cell's right edge
     for (int j = begin; j < end; ++j)
-      lines[0] += right_aligned(shortened(name(j), layout.cell - 1, unicode), layout.cell);
+      lines[0] += right_aligned(shortened(name(j), layout.cell - 1, terminal.unicode),
+                                layout.cell - (j == begin ? inset : 0));
     return lines;
   }
   int height = 1;
   for (int j = begin; j < end; ++j) height = std::max(height, std::min(columns_of(name(j)), 12));
   lines.assign(static_cast<size_t>(height), "");
   for (int j = begin; j < end; ++j) {
-    std::string rest = right_aligned(shortened(name(j), height, unicode), height);
+    std::string rest = right_aligned(shortened(name(j), height, terminal.unicode), height);
     for (std::string& line : lines) {
       const std::string letter(cut_to(rest, 1));
       rest.erase(0, letter.size());
@@ -127,9 +129,11 @@ std::string legend(const Heat& heat, const Layout& layout, const Terminal& termi
   if (layout.number == 0) {
     text = heat.diverging ? fmt::format("{:.3g} ", -std::max(-heat.low, heat.high))
                           : fmt::format("{:.3g} ", heat.low);
-    for (int i = heat.diverging ? -4 : 0; i <= 4; ++i)
-      text += terminal.colour ? painted("  ", i / 4.0, heat.diverging)
-                              : fmt::format("{0}{0}", shade(i / 4.0, terminal.unicode));
+    for (int i = heat.diverging ? -4 : 0; i <= 4; ++i) {
+      const double strength = 0.24 * i;  // one in each quarter
+      text += terminal.colour ? painted("  ", strength, heat.diverging)
+                              : fmt::format("{0}{0}", shade(strength, terminal.unicode));
+    }
     text += fmt::format(" {:.3g}", heat.diverging ? std::max(-heat.low, heat.high) : heat.high);
   } else if (heat.exponent != 0) {
     text = fmt::format("in units of 1e{:+03}", heat.exponent);
@@ -164,7 +168,7 @@ std::string heatmap(const Heatmap& map, const Terminal& terminal) {
   for (int begin = 0; begin < heat.columns; begin += layout.per_band) {
     const int end = std::min(heat.columns, begin + layout.per_band);
     if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right);
-    const auto heads = column_heads(heat, layout, begin, end, terminal.unicode);
+    const auto heads = column_heads(heat, layout, begin, end, terminal);
     for (const std::string& line : heads) text += beside(&line == &heads.back() ? down : "", line);
     for (int i = 0; i < heat.rows; ++i) {
       std::string cells;
