@@ -81,10 +81,11 @@ TESTS    := $(filter-out tests/bench/% tests/reference/%,$(call find,tests))
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
 LIBRARY         := $(B)/libgradus.a
+BROKEN   := $(wildcard lessons/broken/*.cpp)
 LESSON_PROGRAMS := $(LESSONS:%.cpp=$(B)/%)
 BENCH_PROGRAMS  := $(BENCHES:tests/%.cpp=$(B)/%)
 TEST_PROGRAM    := $(B)/tests/gradus_tests
-ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(STAGE) $(TESTS) $(BENCHES))
+ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(BENCHES))
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)")
@@ -110,7 +111,7 @@ $(LIBRARY): $(LIBRARY_OBJECTS) $(B)/sources
 	$(call say,archive $@)
 	$(Q)rm -f $@ && ar rcs $@ $(LIBRARY_OBJECTS)
 
-$(LESSON_PROGRAMS): $(B)/%: $(B)/obj/%.o $(call objects,$(STAGE)) $(LIBRARY)
+$(LESSON_PROGRAMS): $(B)/lessons/%: $(B)/obj/lessons/%.o $(B)/obj/lessons/broken/%.o $(call objects,$(STAGE)) $(LIBRARY)
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
@@ -163,6 +164,9 @@ $(foreach program,$(LESSON_PROGRAMS),$(eval lesson-$(firstword $(subst _, ,$(not
 lessons: $(LESSON_PROGRAMS) ## Run every lesson with --quick and show which succeed
 	@bash .make/lessons.sh $(LESSON_PROGRAMS)
 
+contracts: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Write lessons/expected anew: what lessons print, and tests compare
+	@GRADUS_WRITE_CONTRACTS=1 GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '*LessonContract*'
+
 bench: $(BENCH_PROGRAMS) ## Run the benchmarks
 	@$(if $^,,echo 'There is no benchmark program yet; tests/bench/peers.py times PyTorch.')
 	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
@@ -207,4 +211,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons bench data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test lessons contracts bench data reference op-list ulps lint format layers clean help FORCE

@@ -1,0 +1,55 @@
+/// \file
+/// What stands behind the stage: the options of a run, and what a lesson has shown so far. Lessons
+/// need only lesson.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gradus/viz/page.h"
+#include "lesson.h"
+
+namespace gradus::lessons {
+
+/// What the flags say.
+struct Options {
+  bool quick = false, verbose = false, predict = false;
+  std::string break_name;  ///< empty: the lesson itself
+  std::string html;        ///< a file for the page, or empty
+  std::string pictures;    ///< a directory for each picture by itself, or empty
+  uint64_t seed = 1;
+  int threads = 0;  ///< 0: as many as cores
+  bool contract =
+      false;  ///< print what must be the same in every run, see docs/writing_a_lesson.md
+};
+
+struct Lesson::State {
+  enum class Block { text, report };
+
+  Chapter chapter;
+  Options options;
+  std::string name;  ///< "07_attention"
+  viz::Terminal terminal;
+  viz::Page page;
+  Generator generator;
+
+  int sections = 0;
+  int checks = 0, failures = 0;
+  std::vector<GradcheckResult> gradients;
+  std::vector<Edit> edits;
+  Block last = Block::text;
+  std::string marked = "exact";
+
+  /// Columns that text may take.
+  int columns() const { return std::min(80, terminal.width); }
+  bool wants_pictures() const { return !options.html.empty() || !options.pictures.empty(); }
+  void print(Block block, std::string_view text);
+  /// Text with a terminal's style ("1" bold, "32" green), where it has any.
+  std::string styled(const char* code, std::string_view text) const;
+  /// For the contract: how the lines that follow are compared.
+  void mark(std::string_view tolerance);
+  /// A figure on the page and, if asked for, in a file of its own.
+  void picture(std::string_view title, const std::string& html);
+};
+
+}  // namespace gradus::lessons
