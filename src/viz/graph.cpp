@@ -1,0 +1,324 @@
+#include "gradus/viz/graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "viz/draw_dot.h"
+
+namespace gradus::viz {
+
+// One tensor: a box of the picture.
+struct GraphTrace::Seen {
+  std::string op;    // "parameter", "constant", or what computed it
+  std::string name;  // given by name()
+  Array array;  // the tensor's own: it keeps the storage, and so its address, from being reused
+  uint64_t version;            // of the storage, when this was seen
+  uint64_t node = 0;           // its node's id; 0: no gradient comes here
+  NodePtr leaf;                // of a parameter: holds the gradient
+  std::vector<size_t> inputs;  // their places in seen_
+  Array value, gradient;       // copies of small ones, otherwise empty handles
+
+  const char* kind() const {
+    return leaf != nullptr                      ? "parameter"
+           : op == "constant" || op == "detach" ? "constant"
+                                                : "result";
+  }
+  // A number that an expression brought along needs no box.
+  bool is_plain_number() const { return op == "constant" && name.empty() && array.numel() == 1; }
+  Array gradient_now() const { return leaf != nullptr ? leaf->grad : gradient; }
+};
+
+namespace {
+
+// Larger tensors are not copied, and so never shown in full.
+constexpr int64_t most_shown = 1024;
+
+Array copy_of_small(const Array& a) { return a.numel() <= most_shown ? a.clone() : Array(); }
+bool is_shown(const Array& a, int64_t small) {
+  return !a.is_empty_handle() && a.numel() > 0 && a.numel() <= std::min(small, most_shown);
+}
+
+// Whether two arrays are the same elements in the same order. The stride of an axis of size 1 says
+// nothing.
+bool same_place(const Array& a, const Array& b) {
+  if (!a.shares_storage_with(b) || a.offset() != b.offset() || a.dtype() != b.dtype() ||
+      !(a.shape() == b.shape()))
+    return false;
+  for (int axis = 0; axis < a.rank(); ++axis)
+    if (a.size(axis) != 1 && a.strides()[axis] != b.strides()[axis]) return false;
+  return true;
+}
+
+// ---- numbers as text ----------------------------------------------------------------------------
+
+// Three significant digits, without zeros behind the point; every digit of a number before it.
+std::string number(double x) {
+  if (x == 0) return "0";  // -0 as well
+  if (!std::isfinite(x)) return fmt::format("{}", x);
+  const double size = std::abs(x);
+  const bool plain = size >= 1e-3 && size < 1e6;
+  const int decimals = std::max(0, 2 - static_cast<int>(std::floor(std::log10(size))));
+  std::string text = plain ? fmt::format("{:.{}f}", x, decimals) : fmt::format("{:.2e}", x);
+  std::string exponent;
+  if (!plain) {  // 1.20e-05 is 1.2e-5
+    const size_t e = text.find('e');
+    exponent = fmt::format("e{}", std::stoi(text.substr(e + 1)));
+    text.resize(e);
+  }
+  if (text.find('.') != text.npos) {
+    text.resize(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+  }
+  return text + exponent;
+}
+
+std::vector<std::string> numbers(const Array& a) {
+  std::vector<std::string> texts;
+  for (const double x : a.to_vector())
+    texts.push_back(a.dtype() == DType::int64 ? fmt::format("{:.0f}", x) : number(x));
+  return texts;
+}
+
+// The columns of a matrix, aligned at their decimal points: one text for each row, and an empty one
+// between the matrices of a larger tensor.
+std::vector<std::string> grid(const Array& a) {
+  const std::vector<std::string> texts = numbers(a);
+  const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
+  const size_t height = a.rank() < 2 ? 1 : static_cast<size_t>(a.size(-2));
+  const auto before_point = [](const std::string& text) {
+    return std::min(text.find('.'), text.size());
+  };
+  std::vector<size_t> left(columns), right(columns);  // widths before the point, and from it on
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t before = before_point(texts[i]);
+    left[i % columns] = std::max(left[i % columns], before);
+    right[i % columns] = std::max(right[i % columns], texts[i].size() - before);
+  }
+  std::vector<std::string> rows;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t column = i % columns, before = before_point(texts[i]);
+    if (column == 0) {
+      if (i > 0 && i / columns % height == 0) rows.emplace_back();
+      rows.emplace_back();
+    }
+    rows.back() += std::string((column > 0 ? 2 : 0) + left[column] - before, ' ') + texts[i] +
+                   std::string(right[column] - (texts[i].size() - before), ' ');
+  }
+  return rows;
+}
+
+// "1 2 / 3 4".
+std::string one_line(const Array& a) {
+  const std::vector<std::string> texts = numbers(a);
+  const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
+  std::string line;
+  for (size_t i = 0; i < texts.size(); ++i)
+    line += (i == 0 ? "" : i % columns == 0 ? " / " : " ") + texts[i];
+  return line;
+}
+
+// ---- Graphviz's language ------------------------------------------------------------------------
+
+// Text inside an HTML-like label, or of a tooltip, where Graphviz reads entities as well.
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) switch (c) {
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '"': result += "&quot;"; break;
+      default: result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  return result;
+}
+// In quotes a backslash is special too.
+std::string quoted(std::string_view text) {
+  std::string result = escaped(text);
+  for (size_t at = 0; (at = result.find('\\', at)) != result.npos; at += 2) result.insert(at, "\\");
+  return result;
+}
+
+// Black becomes the page's colour; the tints show on white and on black paper.
+constexpr const char* gradient_tint = " BGCOLOR=\"#f59e0b2e\"";
+constexpr const char* no_gradient = " [style=dashed color=\"#00000099\"]";
+constexpr const char* caption = "<FONT POINT-SIZE=\"11\" COLOR=\"#000000b0\">{}</FONT>";
+
+std::string_view style_of(std::string_view kind) {
+  if (kind == "parameter") return " style=\"rounded,filled\" fillcolor=\"#3b82f62e\"";
+  if (kind == "constant") return " style=\"rounded,dashed\"";
+  return "";
+}
+
+// A cell with a matrix between two lines, and a word above it.
+std::string matrix(const char* word, const Array& a, const char* tint) {
+  std::string rows;
+  for (const std::string& row : grid(a)) rows += row + "<BR ALIGN=\"LEFT\"/>";
+  return fmt::format(
+      "<TD><TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">"
+      "<TR><TD ALIGN=\"LEFT\">{}</TD></TR>"
+      "<TR><TD BORDER=\"1\" SIDES=\"LR\" CELLPADDING=\"3\"{}>"
+      "<FONT FACE=\"Courier\" POINT-SIZE=\"12\">{}</FONT></TD></TR></TABLE></TD>",
+      fmt::format(caption, word), tint, rows);
+}
+
+// Another line of a tooltip.
+std::string range(const char* what, const Array& a) {
+  if (a.is_empty_handle() || a.numel() < 2) return "";
+  const std::vector<double> x = a.to_vector();
+  const auto [least, most] = std::minmax_element(x.begin(), x.end());
+  return fmt::format("\\n{} from {} to {}", what, number(*least), number(*most));
+}
+
+}  // namespace
+
+// ---- watching -----------------------------------------------------------------------------------
+
+GraphTrace::GraphTrace() = default;
+GraphTrace::~GraphTrace() = default;
+
+size_t GraphTrace::add(const char* op, const Tensor& tensor, std::vector<size_t> inputs) {
+  Seen seen;
+  seen.op = op;
+  seen.array = tensor.value();
+  seen.version = seen.array.storage().version();
+  if (const NodePtr& node = tensor.node(); node != nullptr) {
+    seen.node = node->id;
+    if (node->is_leaf()) seen.leaf = node;
+    with_node_[node->id] = seen_.size();
+  }
+  seen.inputs = std::move(inputs);
+  seen.value = copy_of_small(seen.array);
+  in_storage_[&seen.array.storage()].push_back(seen_.size());
+  seen_.push_back(std::move(seen));
+  return seen_.size() - 1;
+}
+
+size_t GraphTrace::find_or_add(const Tensor& tensor) {
+  const Node* node = tensor.node().get();
+  if (node != nullptr && !node->is_leaf())  // a result: there is one value to a node
+    if (const auto at = with_node_.find(node->id); at != with_node_.end()) return at->second;
+
+  const std::vector<size_t>& here = in_storage_[&tensor.value().storage()];
+  const auto latest = [&](auto&& is_it) {
+    const auto at = std::find_if(here.rbegin(), here.rend(), [&](size_t i) {
+      return seen_[i].version == tensor.value().storage().version() &&
+             same_place(seen_[i].array, tensor.value()) && is_it(seen_[i]);
+    });
+    return at == here.rend() ? seen_.size() : *at;
+  };
+  const uint64_t id = node == nullptr ? 0 : node->id;
+  const size_t same = latest([&](const Seen& seen) { return seen.node == id; });
+  if (same < seen_.size()) return same;
+  if (node != nullptr) return add(node->is_leaf() ? "parameter" : node->op, tensor, {});
+  const size_t origin = latest([](const Seen& seen) { return seen.node != 0; });
+  if (origin < seen_.size()) return add("detach", tensor, {origin});
+  return add("constant", tensor, {});
+}
+
+void GraphTrace::on_record(const char* op, const Tensor& result, std::span<const Tensor> inputs) {
+  std::vector<size_t> places;
+  for (const Tensor& input : inputs)
+    if (!input.is_empty_handle()) places.push_back(find_or_add(input));  // a bias may be missing
+  add(op, result, std::move(places));
+}
+
+void GraphTrace::on_backward(const Node& node, const Array& gradient) {
+  if (const auto at = with_node_.find(node.id); at != with_node_.end())
+    seen_[at->second].gradient = copy_of_small(gradient);
+}
+
+void GraphTrace::name(const Tensor& tensor, std::string name) {
+  bool found = false;
+  for (size_t i = seen_.size(); i-- > 0;) {
+    Seen& seen = seen_[i];
+    if (tensor.node() != nullptr ? seen.node == tensor.node()->id
+                                 : seen.node == 0 && same_place(seen.array, tensor.value())) {
+      seen.name = name;
+      found = true;
+      if (tensor.node() == nullptr) break;  // a parameter that was written to is there again
+    }
+  }
+  check(found, "graph: \"{}\", {} {}, was neither computed nor used while the graph was watched",
+        name, dtype_name(tensor.value()), tensor.shape());
+}
+
+// ---- drawing ------------------------------------------------------------------------------------
+
+// How the text refers to a node: by its name, the value of a number, or its number in the table.
+std::string GraphTrace::called(size_t i) const {
+  const Seen& seen = seen_[i];
+  if (!seen.name.empty()) return seen.name;
+  if (seen.is_plain_number()) return numbers(seen.value)[0];
+  return fmt::format("#{}", i + 1);
+}
+
+std::string GraphTrace::label(const Seen& seen, int64_t small) const {
+  if (seen.is_plain_number()) return "\"" + numbers(seen.value)[0] + "\" shape=plaintext";
+  const auto line = [](const std::string& text) {
+    return "<TR><TD ALIGN=\"LEFT\">" + text + "</TD></TR>";
+  };
+  const std::string shape = seen.array.shape().to_string();
+  std::string rows = seen.name.empty()
+                         ? line(escaped(seen.op)) + line(fmt::format(caption, shape))
+                         : line("<B>" + escaped(seen.name) + "</B>") +
+                               line(fmt::format(caption, escaped(seen.op) + " " + shape));
+  if (is_shown(seen.value, small)) {
+    std::string cells = matrix("value", seen.value, "");
+    if (const Array gradient = seen.gradient_now(); is_shown(gradient, small)) {
+      // Beside the value, or below it where rows are long.
+      const bool wide = seen.array.rank() > 0 && seen.array.size(-1) > 4;
+      cells += (wide ? "</TR><TR>" : "") + matrix("gradient", gradient, gradient_tint);
+    }
+    rows += line("<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>" + cells +
+                 "</TR></TABLE>");
+  }
+  return "<<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">" + rows + "</TABLE>>";
+}
+
+// How it was computed, and what the box has no room for.
+std::string GraphTrace::tooltip(const Seen& seen, size_t i) const {
+  std::string text = called(i) + " = " + seen.op;
+  for (size_t input = 0; input < seen.inputs.size(); ++input)
+    text += (input == 0 ? "(" : ", ") + called(seen.inputs[input]);
+  if (!seen.inputs.empty()) text += ")";
+  text = quoted(text);
+  text += fmt::format("\\n{} {}", dtype_name(seen.array), seen.array.shape());
+  text += range("values", seen.value) + range("gradient", seen.gradient_now());
+  return text;
+}
+
+std::string GraphTrace::dot(int64_t small) const {
+  std::string text =
+      "digraph {\n"
+      "  bgcolor=transparent nodesep=0.3 ranksep=0.35\n"
+      "  node [shape=box style=rounded fontname=Helvetica fontsize=13 margin=\"0.08,0.05\"]\n"
+      "  edge [arrowsize=0.7]\n";
+  for (size_t i = 0; i < seen_.size(); ++i) {
+    const Seen& seen = seen_[i];
+    const std::string_view kind = seen.kind();
+    text += fmt::format("  n{} [class={} tooltip=\"{}\"{} label={}]\n", i + 1, kind,
+                        tooltip(seen, i), style_of(kind), label(seen, small));
+    for (const size_t input : seen.inputs)
+      text += fmt::format("  n{} -> n{}{}\n", input + 1, i + 1,
+                          seen.node != 0 && seen_[input].node != 0 ? "" : no_gradient);
+  }
+  return text + "}\n";
+}
+
+std::string GraphTrace::svg(int64_t small) const { return draw_dot(dot(small)); }
+
+std::vector<std::vector<std::string>> GraphTrace::table(int64_t small) const {
+  std::vector<std::vector<std::string>> rows = {
+      {"#", "name", "op", "inputs", "shape", "value", "gradient"}};
+  const auto shown = [&](const Array& a) { return is_shown(a, small) ? one_line(a) : ""; };
+  for (const Seen& seen : seen_) {
+    std::string inputs;
+    for (const size_t input : seen.inputs)
+      inputs += fmt::format("{}{}", inputs.empty() ? "" : " ", input + 1);
+    rows.push_back({fmt::format("{}", rows.size()), seen.name, seen.op, inputs,
+                    seen.array.shape().to_string(), shown(seen.value), shown(seen.gradient_now())});
+  }
+  return rows;
+}
+
+}  // namespace gradus::viz
