@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Makes the site in build/docs/html. The lessons have left their pictures and pages in build/docs.
+set -eu
+cd "$(dirname "$0")/../.."
+out=build/docs
+rm -rf $out/html
+mkdir -p $out/html $out/output $out/pictures
+doxygen docs/Doxyfile || [ -n "${LAX-}" ]
+python3 docs/site/finish.py $out/html
+
+# Of MathJax only what a page asks for: TeX in, SVG out.
+mathjax=/usr/share/javascript/mathjax
+for part in MathJax.js extensions/tex2jax.js extensions/MathEvents.js extensions/MathMenu.js extensions/MathZoom.js \
+    extensions/TeX jax/input/TeX jax/output/SVG/config.js jax/output/SVG/jax.js \
+    jax/output/SVG/autoload jax/output/SVG/fonts/TeX jax/element/mml; do
+  mkdir -p "$out/html/mathjax/$(dirname $part)"
+  cp -rL $mathjax/$part $out/html/mathjax/$part
+done
+echo "The documentation is $out/html/index.html"
