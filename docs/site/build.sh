@@ -3,8 +3,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 out=build/docs
-rm -rf $out/html
+rm -rf $out/html $out/output
 mkdir -p $out/html $out/output $out/pictures
+find lessons/expected -name "*.txt" -exec awk -v out=$out/output -f docs/site/outputs.awk {} +
 doxygen docs/Doxyfile || [ -n "${LAX-}" ]
 python3 docs/site/finish.py $out/html
 

@@ -89,20 +89,58 @@ def index_entries(name, page):
         yield from section_entries(name, title, body)
 
 
+def with_rooms(page, pages, index):
+    """The tables of docs/api.md: each header of a room, what it is about, and what it declares."""
+    headers = {title_of(text): name for name, text in pages.items() if name.endswith("_8h.html")}
+    missing = set(headers)
+
+    def declared(name):
+        links = {plain(text).rpartition("::")[2]: url for url, text in re.findall(
+            r'<tr class="memitem:"><td[^>]*>(?:class|struct)[^<]*</td><td[^>]*><a class="el" href="([^"]+)">(.*?)</a>', pages[name])}
+        for url, title, *_ in index:
+            if url.startswith(name + "#"):
+                links.setdefault(title, url)
+        return " ".join(f'<a href="{url}">{html.escape(title)}</a>' for title, url in links.items())
+
+    def room(found):
+        rows = []
+        for wanted in found.group(1).split():
+            for header in sorted(headers):
+                if header == "gradus/" + wanted or (wanted.endswith("/") and header.startswith("gradus/" + wanted)):
+                    missing.discard(header)
+                    name = headers[header]
+                    about = plain(between(pages[name], '<div class="contents">', "<a ")) or plain(between(pages[name], '<div class="textblock">', "</div>"))
+                    rows.append(f'<dt><a href="{name}">{header}</a> <span>{html.escape(about)}</span></dt><dd>{declared(name)}</dd>')
+        return f'<dl class="room">{"".join(rows)}</dl>'
+    page = re.sub(r'<div class="room" title="([^"]*)"></div>', room, page)
+    if missing:
+        sys.exit(f"docs/api.md: no room for {', '.join(sorted(missing))}")
+    return page
+
+
+def with_links(page, links):
+    """`matmul` and `matmul(a, b)` in a text become links to their declaration."""
+    def link(found):
+        url = links.get(found.group(1))
+        return f'<a class="code" href="{url}">{found.group(0)}</a>' if url else found.group(0)
+    text, code = r"<code>(\w+)(?:\([^<]*\))?</code>", r"<a\b.*?</a>"
+    return re.sub(rf"{code}|{text}", lambda m: link(m) if m.group(1) else m.group(0), page, flags=re.S)
+
+
 directory = pathlib.Path(sys.argv[1])
-pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.html"))}
+pages = {path.name: with_short_title(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.html"))}
 chapters = [(name, title_of(page)) for name, page in pages.items() if re.fullmatch(r"lesson_\d\d\.html", name)]
 around = [(None, None), *chapters, (None, None)]
-neighbours = {name: (around[i], around[i + 2]) for i, (name, _) in enumerate(chapters)}
-index = []
+index = [entry for name, page in pages.items() if not NOT_INDEXED.match(name) for entry in index_entries(name, page)]
+for i, (name, _) in enumerate(chapters):
+    pages[name] = with_neighbours(pages[name], around[i], around[i + 2])
+pages["api.html"] = with_rooms(pages["api.html"], pages, index)
+declarations = {title: url for url, title, _, _ in reversed(index) if re.match(r"\w+_8h\.html#", url)}
+declarations |= {title: url for url, title, page, _ in index if not page and re.match("class|struct", url)}
 for name, page in pages.items():
-    finished = with_short_title(with_graphs(page, directory))
-    finished = re.sub(r'\.html#md_docs_\w+"', '.html"', finished)  # a link to a whole page
-    if name in neighbours:
-        finished = with_neighbours(finished, *neighbours[name])
-    if finished != page:
-        (directory / name).write_text(finished, encoding="utf-8")
-    if not NOT_INDEXED.match(name):
-        index += index_entries(name, finished)
+    if not re.search(r"_8h\.html$|^(class|struct|dir_)", name):
+        page = with_links(page, declarations)
+    page = re.sub(r'\.html#md_docs_\w+"', '.html"', with_graphs(page, directory))  # a link to a whole page
+    (directory / name).write_text(page, encoding="utf-8")
 entries = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
 (directory / "searchindex.js").write_text(f"const GRADUS_INDEX = {entries};\n", encoding="utf-8")
