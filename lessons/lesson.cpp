@@ -3,11 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 #include <utility>
 
@@ -15,135 +13,15 @@
 #include "gradus/io/file.h"
 #include "gradus/viz/math.h"
 #include "gradus/viz/progress.h"
+#include "layout.h"
 #include "stage.h"
 
 namespace gradus::lessons {
 namespace {
 
-constexpr int max_columns = 80;
-
 double seconds_now() {
   using namespace std::chrono;
   return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
-
-// In the terminal the backticks of `code` are left out.
-std::string without_backticks(std::string text) {
-  std::erase(text, '`');
-  return text;
-}
-
-// Each run of spaces and line breaks becomes one space.
-std::string unfolded(std::string_view text) {
-  std::string result;
-  for (const char c : text)
-    if (c != ' ' && c != '\n')
-      result += c;
-    else if (!result.empty() && result.back() != ' ')
-      result += ' ';
-  while (!result.empty() && result.back() == ' ') result.pop_back();
-  return result;
-}
-
-std::string indented(std::string_view text, int columns) {
-  const std::string margin(static_cast<size_t>(columns), ' ');
-  std::string result = margin;
-  for (size_t i = 0; i < text.size(); ++i) {
-    result += text[i];
-    if (text[i] == '\n' && i + 1 < text.size() && text[i + 1] != '\n') result += margin;
-  }
-  return result;
-}
-
-// "Weights, trained" becomes "weights-trained": the name of a picture's file.
-std::string slug(std::string_view title) {
-  std::string result;
-  for (const char c : title)
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
-      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (!result.empty() && result.back() != '-')
-      result += '-';
-  while (!result.empty() && result.back() == '-') result.pop_back();
-  return result;
-}
-
-// Two answers are the same if they are the same number to the digits shown, or the same text up to
-// case and spaces.
-bool same_answer(std::string given, std::string expected) {
-  const auto tidy = [](std::string& text) {
-    std::erase_if(text, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  };
-  tidy(given);
-  tidy(expected);
-  char *given_end = nullptr, *expected_end = nullptr;
-  const double a = std::strtod(given.c_str(), &given_end);
-  const double b = std::strtod(expected.c_str(), &expected_end);
-  if (!given.empty() && *given_end == '\0' && !expected.empty() && *expected_end == '\0')
-    return std::abs(a - b) <= 0.05 * std::abs(b) + 1e-12;
-  const auto bare = [](std::string text) {
-    std::erase_if(
-        text, [](char c) { return std::string_view("[](){}").find(c) != std::string_view::npos; });
-    return text;
-  };
-  return bare(given) == bare(expected);
-}
-
-std::string number(double value, int decimals) {
-  const std::string text = fmt::format("{:.{}f}", value, decimals);
-  return std::stod(text) == 0 ? fmt::format("{:.{}f}", 0.0, decimals) : text;  // no "-0.00"
-}
-
-// A matrix as rows of a table: the names of the axes stand in the corner.
-viz::TableRows matrix_rows(const Array& values, const Axes& axes, int decimals, bool unicode) {
-  const int64_t rows = values.size(0), columns = values.size(1);
-  const auto name = [](const std::vector<std::string>& names, int64_t i) {
-    return names.empty() ? fmt::format("{}", i) : names.at(static_cast<size_t>(i));
-  };
-  std::string corner = axes.row_axis;
-  if (!axes.column_axis.empty())
-    corner +=
-        fmt::format("{}{}", unicode ? " ↓ " : " | ", axes.column_axis) + (unicode ? " →" : "");
-  viz::TableRows table{{corner}};
-  for (int64_t c = 0; c < columns; ++c) table[0].push_back(name(axes.columns, c));
-  for (int64_t r = 0; r < rows; ++r) {
-    table.push_back({name(axes.rows, r)});
-    for (int64_t c = 0; c < columns; ++c)
-      table.back().push_back(number(values.at({r, c}), decimals));
-  }
-  return table;
-}
-
-// Two blocks of lines beside each other, or one below the other where 80 columns are too few.
-std::string side_by_side(const std::string& left, const std::string& right) {
-  const auto lines = [](const std::string& text) {
-    std::vector<std::string> result;
-    for (size_t begin = 0; begin < text.size();) {
-      const size_t end = std::min(text.find('\n', begin), text.size());
-      result.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-    return result;
-  };
-  const auto width = [](const std::vector<std::string>& block) {
-    int widest = 0;
-    for (const std::string& line : block) widest = std::max(widest, viz::columns_of(line));
-    return widest;
-  };
-  std::vector<std::string> a = lines(left), b = lines(right);
-  constexpr int gap = 4;
-  const int split = width(a) + gap;
-  if (split + width(b) > max_columns) return left + "\n" + right;
-  a.resize(std::max(a.size(), b.size()));
-  b.resize(a.size());
-  std::string result;
-  for (size_t i = 0; i < a.size(); ++i) {
-    std::string line = a[i];
-    if (!b[i].empty())
-      line += std::string(static_cast<size_t>(split - viz::columns_of(a[i])), ' ') + b[i];
-    result += line + '\n';
-  }
-  return result;
 }
 
 }  // namespace
@@ -171,14 +49,13 @@ std::vector<std::string> split_row(std::string_view text) {
 Lesson::Lesson(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Lesson::~Lesson() = default;
 
-// ---- printing
-// ------------------------------------------------------------------------------------
+// ---- printing ----
 
 void Lesson::State::print(Block block, std::string_view text) {
   // Blocks are a blank line apart; only lines that report one after the other stand together.
   if (block != Block::report || last != Block::report) fmt::print("\n");
   last = block;
-  fmt::print("{}", text);
+  fmt::print("{}", terminal.unicode ? std::string(text) : in_ascii(text));
   if (text.empty() || text.back() != '\n') fmt::print("\n");
   std::fflush(stdout);
 }
@@ -198,14 +75,13 @@ void Lesson::State::picture(std::string_view title, const std::string& html) {
   io::write_file(fmt::format("{}/{}-{}.html", options.pictures, name, slug(title)), html);
 }
 
-// ---- saying
-// --------------------------------------------------------------------------------------
+// ---- saying ----
 
 void Lesson::section(std::string_view title) {
   state_->mark("exact");
   const std::string heading = fmt::format("{}  {}", ++state_->sections, title);
   std::string rule;
-  for (int i = viz::columns_of(heading) + 1; i < std::min(max_columns, state_->terminal.width); ++i)
+  for (int i = viz::columns_of(heading) + 1; i < std::min(80, state_->terminal.width); ++i)
     rule += state_->terminal.unicode ? "─" : "-";
   state_->print(State::Block::text, state_->styled("1", heading) + " " + state_->styled("2", rule));
   state_->page.heading(heading);
@@ -238,7 +114,7 @@ void Lesson::show(std::string_view name, const Array& values, const Axes& axes, 
   const std::string title = fmt::format("{} {}", name, values.shape());
   const Array matrix = values.reshape(
       {values.rank() == 2 ? values.size(0) : 1, values.rank() == 0 ? 1 : values.size(-1)});
-  viz::TableRows rows = matrix_rows(matrix, axes, decimals, state_->terminal.unicode);
+  viz::TableRows rows = matrix_rows(matrix, axes, decimals);
   if (values.rank() < 2) {  // a vector has no rows to name
     for (auto& row : rows) row.erase(row.begin());
     if (axes.columns.empty()) rows.erase(rows.begin());
@@ -256,12 +132,12 @@ void Lesson::beside(std::string_view name_a, const Tensor& a, const Axes& axes_a
                     std::string_view name_b, const Tensor& b, const Axes& axes_b, int decimals) {
   const auto block = [&](std::string_view name, const Tensor& t, const Axes& axes) {
     const std::string title = fmt::format("{} {}", name, t.shape());
-    const viz::TableRows rows = matrix_rows(t.value(), axes, decimals, state_->terminal.unicode);
+    const viz::TableRows rows = matrix_rows(t.value(), axes, decimals);
     state_->page.figure(viz::table_html(rows), title);
     return fmt::format("  {}\n", title) + viz::table(rows, state_->terminal.unicode);
   };
   const std::string left = block(name_a, a, axes_a), right = block(name_b, b, axes_b);
-  state_->print(State::Block::text, side_by_side(left, right));
+  state_->print(State::Block::text, side_by_side(left, right, state_->columns()));
 }
 
 void Lesson::text(std::string_view lines) {
@@ -269,8 +145,7 @@ void Lesson::text(std::string_view lines) {
   state_->page.preformatted(lines);
 }
 
-// ---- pictures
-// ------------------------------------------------------------------------------------
+// ---- pictures ----
 
 void Lesson::heatmap(const viz::Heatmap& map) {
   state_->print(State::Block::text, viz::heatmap(map, state_->terminal));
@@ -294,8 +169,7 @@ void Lesson::graph(const viz::GraphTrace& graph, std::string_view title, bool br
   }
 }
 
-// ---- asking and proving
-// --------------------------------------------------------------------------
+// ---- asking and proving ----
 
 void Lesson::predict(std::string_view question, std::string_view answer, std::string_view why) {
   const std::string plain = without_backticks(std::string(question));
@@ -320,9 +194,7 @@ void Lesson::predict(std::string_view question, std::string_view answer, std::st
 
 void Lesson::verdict(bool good, std::string_view what) {
   if (!good) ++state_->failures;
-  const bool unicode = state_->terminal.unicode;
-  const std::string sign = good ? state_->styled("32", unicode ? "✓" : "ok")
-                                : state_->styled("31", unicode ? "✗ FAILED:" : "FAILED:");
+  const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗ FAILED:");
   std::string lines = viz::wrapped(without_backticks(std::string(what)), state_->columns() - 4);
   lines = indented(lines, 4).substr(4);
   state_->print(State::Block::report, fmt::format("  {} {}", sign, lines));
@@ -330,7 +202,6 @@ void Lesson::verdict(bool good, std::string_view what) {
 }
 
 bool Lesson::check(std::string_view what, bool holds) {
-  ++state_->checks;
   verdict(holds, what);
   return holds;
 }
@@ -358,8 +229,7 @@ bool Lesson::gradcheck(const std::string& name, const Function& f,
   return passed;
 }
 
-// ---- breaking
-// ------------------------------------------------------------------------------------
+// ---- breaking ----
 
 void Lesson::compare(std::string_view name, const Tensor& correct, const Tensor& broken,
                      const Axes& axes, int decimals) {
@@ -368,7 +238,6 @@ void Lesson::compare(std::string_view name, const Tensor& correct, const Tensor&
 }
 
 bool Lesson::symptom(std::string_view what, bool shows) {
-  ++state_->checks;
   verdict(shows, shows ? fmt::format("as expected: {}", what)
                        : fmt::format("expected, and not seen: {}", what));
   return shows;
@@ -377,7 +246,6 @@ bool Lesson::symptom(std::string_view what, bool shows) {
 bool Lesson::caught(const std::string& name, const Function& f,
                     const std::vector<NamedArray>& inputs) {
   const GradcheckResult result = gradus::gradcheck(name, f, inputs);
-  ++state_->checks;
   verdict(!result.passed, result.passed
                               ? fmt::format("the gradient check of {} noticed nothing", name)
                               : fmt::format("caught by the gradient check of {}", name));
@@ -385,8 +253,7 @@ bool Lesson::caught(const std::string& name, const Function& f,
   return !result.passed;
 }
 
-// ---- working
-// -------------------------------------------------------------------------------------
+// ---- working ----
 
 void Lesson::repeat(std::string_view what, int steps, const std::function<std::string(int)>& step) {
   constexpr double patience = 2;  // seconds without a word
@@ -415,67 +282,73 @@ void Lesson::trained(Within within) {
 
 void Lesson::change_one_line(std::initializer_list<Edit> edits) { state_->edits = edits; }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ----
+
+void Lesson::show_gradients() {
+  State& s = *state_;
+  if (s.gradients.empty()) return;
+  section("Gradients");
+  viz::TableRows rows{{"function", "elements", "worst relative error", "at"}};
+  int64_t elements = 0;
+  const GradcheckResult* worst = &s.gradients.front();
+  for (const GradcheckResult& r : s.gradients) {
+    elements += r.elements;
+    if (r.worst.error > worst->worst.error) worst = &r;
+    rows.push_back(row("{} | {} | {:.1e} | {}{}", r.name, r.elements, r.worst.error, r.worst.input,
+                       r.worst.index));
+  }
+  const bool all_passed = std::all_of(s.gradients.begin(), s.gradients.end(),
+                                      [](const GradcheckResult& r) { return r.passed; });
+  verdict(all_passed,
+          fmt::format("{} gradients of {} functions: backward agrees with differences to 1e-6",
+                      elements, s.gradients.size()));
+  s.mark("unchecked");
+  s.print(State::Block::report, fmt::format("    worst {:.0e}, at {}{} of {}", worst->worst.error,
+                                            worst->worst.input, worst->worst.index, worst->name));
+  if (verbose()) table(rows);
+  s.mark("exact");
+}
+
+void Lesson::show_edits() {
+  State& s = *state_;
+  if (s.edits.empty()) return;
+  section("Change one line");
+  std::string list;
+  for (size_t i = 0; i < s.edits.size(); ++i) {
+    const Edit& edit = s.edits[i];
+    const std::string text = unfolded(fmt::format("{} {}", edit.change, edit.effect));
+    const std::string wrapped = viz::wrapped(without_backticks(text), s.columns() - 5);
+    list +=
+        fmt::format("  {}. {}\n       {}\n", i + 1, indented(wrapped, 5).substr(5), edit.command);
+    s.page.paragraph(fmt::format("{}. {} `{}`", i + 1, text, edit.command));
+  }
+  s.print(State::Block::text, list);
+}
+
+void Lesson::show_the_way() {
+  State& s = *state_;
+  const std::string here = target(s.chapter.number);
+  std::string lines;
+  for (const Break& b : breaks())
+    lines += fmt::format("{} make {} ARGS=--break={}\n",
+                         lines.empty() ? "Break it: " : "          ", here, b.name);
+  if (const Entry* next = neighbour(s.chapter.number, 1))
+    lines += fmt::format("Next:      make {}  ({})\n", target(next->number), next->title);
+  s.print(State::Block::text, lines);
+}
 
 int Lesson::finish() {
   State& s = *state_;
-  const auto broken = std::count_if(s.gradients.begin(), s.gradients.end(),
-                                    [](const GradcheckResult& r) { return !r.passed; });
-  if (!s.gradients.empty()) {
-    section("Gradients");
-    viz::TableRows rows{{"function", "elements", "worst relative error", "at"}};
-    int64_t elements = 0;
-    const GradcheckResult* worst = &s.gradients.front();
-    for (const GradcheckResult& r : s.gradients) {
-      elements += r.elements;
-      if (r.worst.error > worst->worst.error) worst = &r;
-      rows.push_back({r.name, fmt::format("{}", r.elements), fmt::format("{:.1e}", r.worst.error),
-                      fmt::format("{} {}", r.worst.input, r.worst.index)});
-    }
-    check(fmt::format(
-              "{} functions, {} partial derivatives: backward agrees with differences to 1e-6",
-              s.gradients.size(), elements),
-          broken == 0);
-    s.mark("unchecked");
-    s.print(State::Block::report, fmt::format("    worst: {:.0e}, {} {} of {}", worst->worst.error,
-                                              worst->worst.input, worst->worst.index, worst->name));
-    if (verbose()) table(rows);
-    s.mark("exact");
-  }
-  if (!s.edits.empty()) {
-    section("Change one line");
-    std::string list;
-    int i = 0;
-    for (const Edit& edit : s.edits) {
-      const std::string item =
-          fmt::format("{}. {} {}\n   {}", ++i, edit.change, edit.effect, edit.command);
-      std::string lines =
-          indented(viz::wrapped(without_backticks(item), s.columns() - 5), 5).substr(5);
-      list += fmt::format("  {}{}", lines, i < static_cast<int>(s.edits.size()) ? "\n" : "");
-      s.page.paragraph(fmt::format("{}. {} {} `{}`", i, edit.change, edit.effect, edit.command));
-    }
-    s.print(State::Block::text, list);
-  }
-  if (s.options.break_name.empty()) {
-    std::string names;
-    for (const Break& b : breaks()) names += " " + b.name;
-    std::string where;
-    const std::string command = "make " + target(s.chapter.number);
-    if (!names.empty())
-      where += fmt::format("Break it:  {} ARGS=--break=NAME, NAME one of\n          {}\n", command,
-                           names);
-    if (const Entry* next = neighbour(s.chapter.number, 1))
-      where += fmt::format("Next:      make {}  ({})\n", target(next->number), next->title);
-    s.print(State::Block::text, where);
-  }
+  show_gradients();
+  show_edits();
+  if (s.options.break_name.empty()) show_the_way();
   if (!s.options.html.empty()) {
     s.page.write(s.options.html);
     if (!s.options.contract) fmt::print("\nThe page is {}\n", s.options.html);
   }
-  if (s.failures > 0)
-    fmt::print("\n{} of {} checks FAILED.\n", s.failures, s.checks + s.gradients.size());
-  return s.failures > 0 ? 1 : 0;
+  const auto wrong = s.failures;
+  if (wrong > 0) fmt::print("\n{} check{} FAILED.\n", wrong, wrong == 1 ? "" : "s");
+  return wrong > 0 ? 1 : 0;
 }
 
 bool Lesson::quick() const { return state_->options.quick; }

@@ -160,6 +160,9 @@ class Lesson {
  private:
   void paragraph(const std::string& text);
   void verdict(bool good, std::string_view what);
+  void show_gradients();
+  void show_edits();
+  void show_the_way();
   std::unique_ptr<State> state_;
 };
 

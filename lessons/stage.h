@@ -34,7 +34,7 @@ struct Lesson::State {
   Generator generator;
 
   int sections = 0;
-  int checks = 0, failures = 0;
+  int failures = 0;
   std::vector<GradcheckResult> gradients;
   std::vector<Edit> edits;
   Block last = Block::text;

@@ -1,0 +1,145 @@
+#include "layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "gradus/viz/terminal.h"
+
+namespace gradus::lessons {
+
+std::string without_backticks(std::string text) {
+  std::erase(text, '`');
+  return text;
+}
+
+std::string unfolded(std::string_view text) {
+  std::string result;
+  for (const char c : text)
+    if (c != ' ' && c != '\n')
+      result += c;
+    else if (!result.empty() && result.back() != ' ')
+      result += ' ';
+  while (!result.empty() && result.back() == ' ') result.pop_back();
+  return result;
+}
+
+std::string indented(std::string_view text, int columns) {
+  const std::string margin(static_cast<size_t>(columns), ' ');
+  std::string result = margin;
+  for (size_t i = 0; i < text.size(); ++i) {
+    result += text[i];
+    if (text[i] == '\n' && i + 1 < text.size() && text[i + 1] != '\n') result += margin;
+  }
+  return result;
+}
+
+std::string in_ascii(std::string_view text) {
+  static const std::pair<std::string_view, std::string_view> spellings[] = {
+      {"√", "sqrt "}, {"·", "*"},  {"∂", "d"},   {"→", "->"},    {"↓", "|"},   {"─", "-"},
+      {"×", "x"},     {"≤", "<="}, {"≥", ">="},  {"≈", "~"},     {"Σ", "sum"}, {"✓", "ok"},
+      {"✗", "!!"},    {"ᵀ", "^T"}, {"ε", "eps"}, {"σ", "sigma"}, {"µ", "mu"},  {"μ", "mu"},
+      {"²", "^2"},    {"±", "+-"}, {"−", "-"},   {"…", "..."}};
+  std::string result;
+  while (!text.empty()) {
+    const auto* known = std::find_if(std::begin(spellings), std::end(spellings),
+                                     [&](const auto& s) { return text.starts_with(s.first); });
+    const std::string_view character = viz::cut_to(text, 1);
+    if (known != std::end(spellings))
+      result += known->second;
+    else
+      result += character.size() == 1 ? character : "?";
+    text.remove_prefix(character.size());
+  }
+  return result;
+}
+
+std::string slug(std::string_view title) {
+  std::string result;
+  for (const char c : title)
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!result.empty() && result.back() != '-')
+      result += '-';
+  while (!result.empty() && result.back() == '-') result.pop_back();
+  return result;
+}
+
+bool same_answer(std::string given, std::string expected) {
+  const auto tidy = [](std::string& text) {
+    std::erase_if(text, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  };
+  tidy(given);
+  tidy(expected);
+  char *given_end = nullptr, *expected_end = nullptr;
+  const double a = std::strtod(given.c_str(), &given_end);
+  const double b = std::strtod(expected.c_str(), &expected_end);
+  if (!given.empty() && *given_end == '\0' && !expected.empty() && *expected_end == '\0')
+    return std::abs(a - b) <= 0.05 * std::abs(b) + 1e-12;
+  const auto bare = [](std::string text) {
+    std::erase_if(
+        text, [](char c) { return std::string_view("[](){}").find(c) != std::string_view::npos; });
+    return text;
+  };
+  return bare(given) == bare(expected);
+}
+
+std::string number(double value, int decimals) {
+  const std::string text = fmt::format("{:.{}f}", value, decimals);
+  return std::stod(text) == 0 ? fmt::format("{:.{}f}", 0.0, decimals) : text;  // no "-0.00"
+}
+
+viz::TableRows matrix_rows(const Array& values, const Axes& axes, int decimals) {
+  const int64_t rows = values.size(0), columns = values.size(1);
+  const auto name = [](const std::vector<std::string>& names, int64_t i) {
+    return names.empty() ? fmt::format("{}", i) : names.at(static_cast<size_t>(i));
+  };
+  std::string corner = axes.row_axis;
+  if (!axes.column_axis.empty()) corner += fmt::format(" ↓ {} →", axes.column_axis);
+  viz::TableRows table{{corner}};
+  for (int64_t c = 0; c < columns; ++c) table[0].push_back(name(axes.columns, c));
+  for (int64_t r = 0; r < rows; ++r) {
+    table.push_back({name(axes.rows, r)});
+    for (int64_t c = 0; c < columns; ++c)
+      table.back().push_back(number(values.at({r, c}), decimals));
+  }
+  return table;
+}
+
+std::string side_by_side(const std::string& left, const std::string& right, int columns) {
+  const auto lines = [](const std::string& text) {
+    std::vector<std::string> result;
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      result.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return result;
+  };
+  const auto width = [](const std::vector<std::string>& block) {
+    int widest = 0;
+    for (const std::string& line : block) widest = std::max(widest, viz::columns_of(line));
+    return widest;
+  };
+  std::vector<std::string> a = lines(left), b = lines(right);
+  constexpr int gap = 4;
+  const int split = width(a) + gap;
+  if (split + width(b) > columns) return left + "\n" + right;
+  a.resize(std::max(a.size(), b.size()));
+  b.resize(a.size());
+  std::string result;
+  for (size_t i = 0; i < a.size(); ++i) {
+    std::string line = a[i];
+    if (!b[i].empty())
+      line += std::string(static_cast<size_t>(split - viz::columns_of(a[i])), ' ') + b[i];
+    result += line + '\n';
+  }
+  return result;
+}
+
+}  // namespace gradus::lessons
