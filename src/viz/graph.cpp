@@ -1,6 +1,7 @@
 #include "gradus/viz/graph.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "viz/draw_dot.h"
@@ -82,27 +83,32 @@ std::vector<std::string> numbers(const Array& a) {
 // The columns of a matrix, aligned at their decimal points: one text for each row, and an empty one
 // between the matrices of a larger tensor.
 std::vector<std::string> grid(const Array& a) {
-  const std::vector<std::string> texts = numbers(a);
+  std::vector<std::string> texts = numbers(a);
   const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
   const size_t height = a.rank() < 2 ? 1 : static_cast<size_t>(a.size(-2));
-  const auto before_point = [](const std::string& text) {
-    return std::min(text.find('.'), text.size());
-  };
-  std::vector<size_t> left(columns), right(columns);  // widths before the point, and from it on
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const size_t before = before_point(texts[i]);
-    left[i % columns] = std::max(left[i % columns], before);
-    right[i % columns] = std::max(right[i % columns], texts[i].size() - before);
+  for (size_t column = 0; column < columns; ++column) {
+    size_t behind = 0, width = 0;  // behind: the point and the digits after it
+    const auto each = [&](auto&& change) {
+      for (size_t i = column; i < texts.size(); i += columns) change(texts[i]);
+    };
+    const auto from_point = [](const std::string& text) {
+      return text.size() - std::min(text.find('.'), text.size());
+    };
+    each([&](std::string& text) { behind = std::max(behind, from_point(text)); });
+    each([&](std::string& text) {
+      if (std::isdigit(static_cast<unsigned char>(text.back())))  // not inf
+        text.append(behind - from_point(text), ' ');
+      width = std::max(width, text.size());
+    });
+    each([&](std::string& text) {
+      text.insert(0, width - text.size() + (column > 0 ? 2 : 0), ' ');
+    });
   }
   std::vector<std::string> rows;
   for (size_t i = 0; i < texts.size(); ++i) {
-    const size_t column = i % columns, before = before_point(texts[i]);
-    if (column == 0) {
-      if (i > 0 && i / columns % height == 0) rows.emplace_back();
-      rows.emplace_back();
-    }
-    rows.back() += std::string((column > 0 ? 2 : 0) + left[column] - before, ' ') + texts[i] +
-                   std::string(right[column] - (texts[i].size() - before), ' ');
+    if (i > 0 && i % (columns * height) == 0) rows.emplace_back();
+    if (i % columns == 0) rows.emplace_back();
+    rows.back() += texts[i];
   }
   return rows;
 }
@@ -144,21 +150,27 @@ constexpr const char* no_gradient = " [style=dashed color=\"#00000099\"]";
 constexpr const char* caption = "<FONT POINT-SIZE=\"11\" COLOR=\"#000000b0\">{}</FONT>";
 
 std::string_view style_of(std::string_view kind) {
-  if (kind == "parameter") return " style=\"rounded,filled\" fillcolor=\"#3b82f62e\"";
+  if (kind == "parameter")
+    return " style=\"rounded,filled\" penwidth=2 color=\"#3b82f6\" fillcolor=\"#3b82f61a\"";
   if (kind == "constant") return " style=\"rounded,dashed\"";
   return "";
 }
 
-// A cell with a matrix between two lines, and a word above it.
+// A cell with numbers, those of a vector or a matrix between two lines, and perhaps a word above.
 std::string matrix(const char* word, const Array& a, const char* tint) {
   std::string rows;
-  for (const std::string& row : grid(a)) rows += row + "<BR ALIGN=\"LEFT\"/>";
+  for (const std::string& row : grid(a)) {
+    // A browser would drop a space in front and join two of them.
+    for (const char c : row) rows += c == ' ' ? std::string("&#160;") : std::string(1, c);
+    rows += "<BR ALIGN=\"LEFT\"/>";
+  }
+  const std::string header =
+      *word == '\0' ? "" : "<TR><TD ALIGN=\"LEFT\">" + fmt::format(caption, word) + "</TD></TR>";
   return fmt::format(
-      "<TD><TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">"
-      "<TR><TD ALIGN=\"LEFT\">{}</TD></TR>"
-      "<TR><TD BORDER=\"1\" SIDES=\"LR\" CELLPADDING=\"3\"{}>"
+      "<TD><TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">{}<TR><TD ALIGN=\"LEFT\"{}{} "
+      "CELLPADDING=\"3\">"
       "<FONT FACE=\"Courier\" POINT-SIZE=\"12\">{}</FONT></TD></TR></TABLE></TD>",
-      fmt::format(caption, word), tint, rows);
+      header, a.rank() == 0 ? "" : " BORDER=\"1\" SIDES=\"LR\"", tint, rows);
 }
 
 // Another line of a tooltip.
@@ -253,7 +265,8 @@ std::string GraphTrace::called(size_t i) const {
 }
 
 std::string GraphTrace::label(const Seen& seen, int64_t small) const {
-  if (seen.is_plain_number()) return "\"" + numbers(seen.value)[0] + "\" shape=plaintext";
+  if (seen.is_plain_number())
+    return fmt::format("\"{}\" shape=plaintext width=0 height=0", numbers(seen.value)[0]);
   const auto line = [](const std::string& text) {
     return "<TR><TD ALIGN=\"LEFT\">" + text + "</TD></TR>";
   };
@@ -263,12 +276,15 @@ std::string GraphTrace::label(const Seen& seen, int64_t small) const {
                          : line("<B>" + escaped(seen.name) + "</B>") +
                                line(fmt::format(caption, escaped(seen.op) + " " + shape));
   if (is_shown(seen.value, small)) {
-    std::string cells = matrix("value", seen.value, "");
-    if (const Array gradient = seen.gradient_now(); is_shown(gradient, small)) {
-      // Beside the value, or below it where rows are long.
-      const bool wide = seen.array.rank() > 0 && seen.array.size(-1) > 4;
-      cells += (wide ? "</TR><TR>" : "") + matrix("gradient", gradient, gradient_tint);
-    }
+    const Array gradient = seen.gradient_now();
+    std::string cells;
+    if (!is_shown(gradient, small))
+      cells = matrix("", seen.value, "");
+    else if (seen.array.rank() == 0 || seen.array.size(-1) == 1)  // narrow: side by side
+      cells = matrix("value", seen.value, "") + matrix("gradient", gradient, gradient_tint);
+    else
+      cells =
+          matrix("", seen.value, "") + "</TR><TR>" + matrix("gradient", gradient, gradient_tint);
     rows += line("<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>" + cells +
                  "</TR></TABLE>");
   }
@@ -290,7 +306,7 @@ std::string GraphTrace::tooltip(const Seen& seen, size_t i) const {
 std::string GraphTrace::dot(int64_t small) const {
   std::string text =
       "digraph {\n"
-      "  bgcolor=transparent nodesep=0.3 ranksep=0.35\n"
+      "  bgcolor=transparent ordering=in nodesep=0.3 ranksep=0.35\n"
       "  node [shape=box style=rounded fontname=Helvetica fontsize=13 margin=\"0.08,0.05\"]\n"
       "  edge [arrowsize=0.7]\n";
   for (size_t i = 0; i < seen_.size(); ++i) {
