@@ -130,6 +130,9 @@ $(TEST_PROGRAM): $(call objects,$(TESTS)) $(LIBRARY) $(B)/sources
 $(call objects,$(TESTS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
 $(call objects,$(TESTS)): | $(B)/ready-test
 
+# A lesson is changed often and computes little outside the library.
+$(call objects,$(LESSONS) $(BROKEN)): private PLAIN += $(if $(filter -O2,$(MODE)),-O0)
+
 # These two files change only when their text does: new flags compile everything again, a source that
 # came or went links again.
 $(B)/flags: TEXT = $(COMPILE) $(PLAIN) $(KERNEL) $(foreach isa,$(ISAS),$(ISA_$(isa)))
@@ -171,6 +174,20 @@ bench: $(BENCH_PROGRAMS) ## Run the benchmarks
 	@$(if $^,,echo 'There is no benchmark program yet; tests/bench/peers.py times PyTorch.')
 	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
 
+# Each lesson makes its pictures and its page again when the lesson has changed.
+LESSON_PICTURES := $(LESSONS:lessons/%.cpp=build/docs/made/%)
+$(LESSON_PICTURES): build/docs/made/%: $(B)/lessons/%
+	$(call say,pictures of $*)
+	$(Q)mkdir -p build/docs/made build/docs/pictures build/docs/pages
+	$(Q)$< --quick --pictures build/docs/pictures --html build/docs/pages/$*.html > $@
+
+docs: $(LESSON_PICTURES) | $(B)/ready-docs ## Make the documentation: a site that is read from its files
+	@bash docs/site/build.sh
+
+# Debian's own Python is the one that has python3-selenium.
+docs-check: docs | $(B)/ready-browser ## Read the whole site in headless Chromium
+	@$(or $(wildcard /usr/bin/python3),python3) docs/site/check.py $(ARGS)
+
 data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
 	@bash data/fetch.sh
 
@@ -211,4 +228,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons contracts bench data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

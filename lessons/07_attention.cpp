@@ -193,7 +193,7 @@ void all_rows(Lesson& lesson) {
                  "(T, d_k) times (d_k, T): a score for each query and key. d_k is summed away.");
   lesson.predict("And the shape of O?", fmt::format("{}", o.shape()),
                  "For each token one mixture of rows of V, so as wide as V.");
-  lesson.show("P = softmax(Q K^T / √d_k)", p, query_by_key);
+  if (lesson.verbose()) lesson.show("P = softmax(Q K^T / √d_k)", p, query_by_key);
   lesson.check("each row of P sums to 1", sum(p, {1}), Tensor(Array::full({6}, 1, DType::float64)));
   lesson.check("three matrix operations equal the loops of the formula", o,
                Tensor(attention_slowly(q.value(), k.value(), v.value())));
@@ -386,7 +386,10 @@ void teach(Lesson& lesson) {
        "make lesson-07"},
       {"In `partner` let \"sat\" look at \"mat\": {1, 2, 5, 5, 5, 3}.",
        "The map follows, and the check that expects \"cat\" fails.", "make lesson-07"},
-      {"In `src/ops/softmax.cpp` ...", "...", "make lesson-07"},
+      {"In `src/ops/matmul.cpp` write `2 * gemm(dy, transposed(*b))`: the engine's own gradient.",
+       "`attention` fails at Q, where the product is twice too large; `attention_by_hand` does not "
+       "use that line and still passes.",
+       "make lesson-07"},
   });
 }
 

@@ -9,7 +9,8 @@ import pathlib
 import re
 import sys
 
-NOT_INDEXED = re.compile(r"(dir_|files\.|pages\.|graph_legend|.*-members)")
+NOT_INDEXED = re.compile(r"dir_|files\.|annotated\.")
+SUPERFLUOUS = re.compile(r"pages\.|graph_legend|.*-members\.")
 
 
 def plain(markup):
@@ -30,7 +31,9 @@ def title_of(page):
 
 def with_short_title(page):
     """"gradus::Array Class Reference" is Array; of the two shape.h, one is gradus/ops/shape.h."""
-    page = page.replace(">gradus::", ">")
+    page = re.sub(r'  <div class="summary">.*?</div>\n', "", page, flags=re.S)
+    if '<table class="memberdecls">' in page or '<div class="directory">' in page:
+        page = page.replace(">gradus::", ">")
     reference = r" (?:Class|Struct|Union|File|Directory)(?: Template)? Reference"
     if re.search(r'<div class="title">[^<]* File Reference', page):
         rooms = [plain(room) for room in re.findall(r'<li class="navelem">(.*?)</li>', page)]
@@ -49,7 +52,7 @@ def with_graphs(page, directory):
 def with_neighbours(page, previous, following):
     links = [f'<a class="{word.lower()}" href="{name}"><small>{word}</small> {html.escape(title)}</a>'
              for word, (name, title) in (("Previous", previous), ("Next", following)) if name]
-    end = "</div><!-- contents -->"
+    end = "</div></div><!-- contents -->"
     return page.replace(end, f'<nav class="neighbours">{"".join(links)}</nav>{end}')
 
 
@@ -128,6 +131,9 @@ def with_links(page, links):
 
 
 directory = pathlib.Path(sys.argv[1])
+for path in directory.glob("*.html"):
+    if SUPERFLUOUS.match(path.name):
+        path.unlink()
 pages = {path.name: with_short_title(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.html"))}
 chapters = [(name, title_of(page)) for name, page in pages.items() if re.fullmatch(r"lesson_\d\d\.html", name)]
 around = [(None, None), *chapters, (None, None)]
@@ -138,9 +144,11 @@ pages["api.html"] = with_rooms(pages["api.html"], pages, index)
 declarations = {title: url for url, title, _, _ in reversed(index) if re.match(r"\w+_8h\.html#", url)}
 declarations |= {title: url for url, title, page, _ in index if not page and re.match("class|struct", url)}
 for name, page in pages.items():
+    if not re.search(r"\\[(\[]", between(page, '<div class="contents">', "<!-- contents -->")):
+        page = re.sub(r'<script type="text/x-mathjax-config">.*?MathJax.js"></script>\n', "", page, flags=re.S)  # no formula
     if not re.search(r"_8h\.html$|^(class|struct|dir_)", name):
         page = with_links(page, declarations)
-    page = re.sub(r'\.html#md_docs_\w+"', '.html"', with_graphs(page, directory))  # a link to a whole page
+    page = re.sub(r'"(\w+)\.html#(?:md_docs_)?\1"', r'"\1.html"', with_graphs(page, directory))  # a link to a whole page
     (directory / name).write_text(page, encoding="utf-8")
 entries = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
 (directory / "searchindex.js").write_text(f"const GRADUS_INDEX = {entries};\n", encoding="utf-8")

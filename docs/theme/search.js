@@ -24,16 +24,17 @@
     return found === 0 ? 0 : 1 + Math.min(found, 10) / 5;
   }
 
+  // Entries with all words come first, the best of them at the top; then those with some.
   function find(query) {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean), hits = [];
     for (const entry of entries) {
-      const fits = words.map(word => fit(entry, word));
-      if (fits.includes(0)) continue;
+      const fits = words.map(word => fit(entry, word)), present = fits.filter(Boolean).length;
+      if (present === 0) continue;
       const phrase = words.length > 1 && (entry.inTitle + " " + entry.inText).includes(words.join(" "));
       const score = fits.reduce((sum, x) => sum + x, 0) + (phrase ? 10 : 0) + (entry.page ? 0 : 3);
-      hits.push({ entry, score });
+      hits.push({ entry, present, score });
     }
-    return { words, hits: hits.sort((a, b) => b.score - a.score) };
+    return { words, hits: hits.sort((a, b) => b.present - a.present || b.score - a.score) };
   }
 
   // The text around the first word found in it, with the words marked.
