@@ -5,62 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "gradus/error.h"
+#include "viz/axes.h"
 
 namespace gradus::viz {
 namespace {
-
-bool is_drawable(double value) { return std::abs(value) <= 1e300; }  // false for NaN
-
-// ---- axes ----
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
-
-  void include(double value) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  bool is_empty() const { return low > high; }
-  double length() const { return high - low; }
-  // So long that its numbers differ in print.
-  void widen() {
-    const double magnitude = std::max(std::abs(low), std::abs(high));
-    if (length() >= std::max(1e-6 * magnitude, 1e-300)) return;
-    const double half = magnitude > 1e-300 ? magnitude / 2 : 0.5;
-    low -= half;
-    high += half;
-  }
-};
-
-// The distance of the ticks that cuts a range into at most so many pieces: 1, 2 or 5 times a power
-// of ten.
-double tick_step(const Range& range, int pieces) {
-  const double least = range.length() / pieces;
-  const double power = std::pow(10, std::floor(std::log10(least)));
-  for (const double factor : {1, 2, 5})
-    if (factor * power >= least * (1 - 1e-9)) return factor * power;
-  return 10 * power;
-}
-
-// The multiples of `step` in a range.
-std::vector<double> ticks(const Range& range, double step) {
-  std::vector<double> result;
-  for (double i = std::ceil(range.low / step - 1e-6); i <= range.high / step + 1e-6; ++i)
-    result.push_back(i * step);
-  return result;
-}
-
-// With as many decimals as tell neighbouring ticks apart.
-std::string tick_label(double value, double step) {
-  if (std::abs(value) < step / 2) value = 0;
-  if (std::abs(value) >= 1e6 || step < 1e-6) return fmt::format("{:.6g}", value);
-  const int decimals = std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9)));
-  return fmt::format("{:.{}f}", value, decimals);
-}
 
 // A range laid out over the characters of a row or, upside down, of a column. A character is `dots`
 // dots long.
@@ -200,25 +151,6 @@ std::string legend(const std::vector<Series>& series, const Canvas& canvas) {
         (text.empty() ? "" : "   ") + canvas.paint(key, static_cast<int>(i)) + " " + series[i].name;
   }
   return text;
-}
-
-// The ranges that hold every point that can be drawn.
-std::pair<Range, Range> ranges(const std::vector<Series>& series) {
-  Range xs, ys;
-  for (const Series& s : series) {
-    if (s.style == Series::Style::level) {
-      if (!s.y.empty() && is_drawable(s.y[0])) ys.include(s.y[0]);
-      continue;
-    }
-    check(s.x.size() == s.y.size(), "plot: \"{}\" has {} x and {} y", s.name, s.x.size(),
-          s.y.size());
-    for (size_t i = 0; i < s.x.size(); ++i)
-      if (is_drawable(s.x[i]) && is_drawable(s.y[i])) {
-        xs.include(s.x[i]);
-        ys.include(s.y[i]);
-      }
-  }
-  return {xs, ys};
 }
 
 // The horizontal axis: a rule with ticks, and below it their numbers where there is room.
