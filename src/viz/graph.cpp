@@ -1,10 +1,11 @@
 #include "gradus/viz/graph.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <cctype>
-#include <cmath>
 
 #include "viz/draw_dot.h"
+#include "viz/numbers.h"
 
 namespace gradus::viz {
 
@@ -50,79 +51,6 @@ bool same_place(const Array& a, const Array& b) {
   return true;
 }
 
-// ---- numbers as text ----------------------------------------------------------------------------
-
-// Three significant digits, without zeros behind the point; every digit of a number before it.
-std::string number(double x) {
-  if (x == 0) return "0";  // -0 as well
-  if (!std::isfinite(x)) return fmt::format("{}", x);
-  const double size = std::abs(x);
-  const bool plain = size >= 1e-3 && size < 1e6;
-  const int decimals = std::max(0, 2 - static_cast<int>(std::floor(std::log10(size))));
-  std::string text = plain ? fmt::format("{:.{}f}", x, decimals) : fmt::format("{:.2e}", x);
-  std::string exponent;
-  if (!plain) {  // 1.20e-05 is 1.2e-5
-    const size_t e = text.find('e');
-    exponent = fmt::format("e{}", std::stoi(text.substr(e + 1)));
-    text.resize(e);
-  }
-  if (text.find('.') != text.npos) {
-    text.resize(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-  }
-  return text + exponent;
-}
-
-std::vector<std::string> numbers(const Array& a) {
-  std::vector<std::string> texts;
-  for (const double x : a.to_vector())
-    texts.push_back(a.dtype() == DType::int64 ? fmt::format("{:.0f}", x) : number(x));
-  return texts;
-}
-
-// The columns of a matrix, aligned at their decimal points: one text for each row, and an empty one
-// between the matrices of a larger tensor.
-std::vector<std::string> grid(const Array& a) {
-  std::vector<std::string> texts = numbers(a);
-  const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
-  const size_t height = a.rank() < 2 ? 1 : static_cast<size_t>(a.size(-2));
-  for (size_t column = 0; column < columns; ++column) {
-    size_t behind = 0, width = 0;  // behind: the point and the digits after it
-    const auto each = [&](auto&& change) {
-      for (size_t i = column; i < texts.size(); i += columns) change(texts[i]);
-    };
-    const auto from_point = [](const std::string& text) {
-      return text.size() - std::min(text.find('.'), text.size());
-    };
-    each([&](std::string& text) { behind = std::max(behind, from_point(text)); });
-    each([&](std::string& text) {
-      if (std::isdigit(static_cast<unsigned char>(text.back())))  // not inf
-        text.append(behind - from_point(text), ' ');
-      width = std::max(width, text.size());
-    });
-    each([&](std::string& text) {
-      text.insert(0, width - text.size() + (column > 0 ? 2 : 0), ' ');
-    });
-  }
-  std::vector<std::string> rows;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (i > 0 && i % (columns * height) == 0) rows.emplace_back();
-    if (i % columns == 0) rows.emplace_back();
-    rows.back() += texts[i];
-  }
-  return rows;
-}
-
-// "1 2 / 3 4".
-std::string one_line(const Array& a) {
-  const std::vector<std::string> texts = numbers(a);
-  const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
-  std::string line;
-  for (size_t i = 0; i < texts.size(); ++i)
-    line += (i == 0 ? "" : i % columns == 0 ? " / " : " ") + texts[i];
-  return line;
-}
-
 // ---- Graphviz's language ------------------------------------------------------------------------
 
 // Text inside an HTML-like label, or of a tooltip, where Graphviz reads entities as well.
@@ -156,21 +84,20 @@ std::string_view style_of(std::string_view kind) {
   return "";
 }
 
-// A cell with numbers, those of a vector or a matrix between two lines, and perhaps a word above.
-std::string matrix(const char* word, const Array& a, const char* tint) {
+// A cell of a box. With numbers in it: those of a vector or a matrix stand between two lines.
+std::string cell(const std::string& text, const char* attributes = "") {
+  return fmt::format("<TD ALIGN=\"LEFT\"{}>{}</TD>", attributes, text);
+}
+std::string matrix(const Array& a, const char* tint) {
   std::string rows;
   for (const std::string& row : grid(a)) {
     // A browser would drop a space in front and join two of them.
     for (const char c : row) rows += c == ' ' ? std::string("&#160;") : std::string(1, c);
     rows += "<BR ALIGN=\"LEFT\"/>";
   }
-  const std::string header =
-      *word == '\0' ? "" : "<TR><TD ALIGN=\"LEFT\">" + fmt::format(caption, word) + "</TD></TR>";
-  return fmt::format(
-      "<TD><TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">{}<TR><TD ALIGN=\"LEFT\"{}{} "
-      "CELLPADDING=\"3\">"
-      "<FONT FACE=\"Courier\" POINT-SIZE=\"12\">{}</FONT></TD></TR></TABLE></TD>",
-      header, a.rank() == 0 ? "" : " BORDER=\"1\" SIDES=\"LR\"", tint, rows);
+  const std::string sides = a.rank() == 0 ? "" : " BORDER=\"1\" SIDES=\"LR\"";
+  return cell("<FONT FACE=\"Courier\" POINT-SIZE=\"12\">" + rows + "</FONT>",
+              (" CELLPADDING=\"3\"" + sides + tint).c_str());
 }
 
 // Another line of a tooltip.
@@ -260,35 +187,33 @@ void GraphTrace::name(const Tensor& tensor, std::string name) {
 std::string GraphTrace::called(size_t i) const {
   const Seen& seen = seen_[i];
   if (!seen.name.empty()) return seen.name;
-  if (seen.is_plain_number()) return numbers(seen.value)[0];
+  if (seen.is_plain_number()) return number_texts(seen.value)[0];
   return fmt::format("#{}", i + 1);
 }
 
 std::string GraphTrace::label(const Seen& seen, int64_t small) const {
   if (seen.is_plain_number())
-    return fmt::format("\"{}\" shape=plaintext width=0 height=0", numbers(seen.value)[0]);
-  const auto line = [](const std::string& text) {
-    return "<TR><TD ALIGN=\"LEFT\">" + text + "</TD></TR>";
-  };
+    return fmt::format("\"{}\" shape=plaintext width=0 height=0", number_texts(seen.value)[0]);
+  const Array gradient = seen.gradient_now();
+  const bool both = is_shown(seen.value, small) && is_shown(gradient, small);
+  const bool narrow = seen.array.rank() == 0 || seen.array.size(-1) == 1;
+  const char* across = both && narrow ? " COLSPAN=\"2\"" : "";  // value and gradient side by side
+  const auto faint = [](const std::string& text) { return fmt::format(caption, text); };
   const std::string shape = seen.array.shape().to_string();
-  std::string rows = seen.name.empty()
-                         ? line(escaped(seen.op)) + line(fmt::format(caption, shape))
-                         : line("<B>" + escaped(seen.name) + "</B>") +
-                               line(fmt::format(caption, escaped(seen.op) + " " + shape));
-  if (is_shown(seen.value, small)) {
-    const Array gradient = seen.gradient_now();
-    std::string cells;
-    if (!is_shown(gradient, small))
-      cells = matrix("", seen.value, "");
-    else if (seen.array.rank() == 0 || seen.array.size(-1) == 1)  // narrow: side by side
-      cells = matrix("value", seen.value, "") + matrix("gradient", gradient, gradient_tint);
-    else
-      cells =
-          matrix("", seen.value, "") + "</TR><TR>" + matrix("gradient", gradient, gradient_tint);
-    rows += line("<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>" + cells +
-                 "</TR></TABLE>");
+  std::vector<std::string> rows = {
+      cell(seen.name.empty() ? escaped(seen.op) : "<B>" + escaped(seen.name) + "</B>", across),
+      cell(faint(seen.name.empty() ? shape : escaped(seen.op) + " " + shape), across)};
+  if (both && narrow) {
+    rows.push_back(cell(faint("value")) + cell(faint("gradient")));
+    rows.push_back(matrix(seen.value, "") + matrix(gradient, gradient_tint));
+  } else if (is_shown(seen.value, small)) {
+    rows.push_back(matrix(seen.value, ""));
+    if (both) rows.push_back(cell(faint("gradient")));
+    if (both) rows.push_back(matrix(gradient, gradient_tint));
   }
-  return "<<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">" + rows + "</TABLE>>";
+  return fmt::format(
+      "<<TABLE BORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR>{}</TR></TABLE>>",
+      fmt::join(rows, "</TR><TR>"));
 }
 
 // How it was computed, and what the box has no room for.
