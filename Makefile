@@ -179,7 +179,7 @@ LESSON_PICTURES := $(LESSONS:lessons/%.cpp=build/docs/made/%)
 $(LESSON_PICTURES): build/docs/made/%: $(B)/lessons/%
 	$(call say,pictures of $*)
 	$(Q)mkdir -p build/docs/made build/docs/pictures build/docs/pages
-	$(Q)$< --quick --pictures build/docs/pictures --html build/docs/pages/$*.html > $@
+	$(Q)$< --quick --pictures build/docs/pictures --html build/docs/pages/$*.html > $@ || { cat $@; exit 1; }
 
 docs: $(LESSON_PICTURES) | $(B)/ready-docs ## Make the documentation: a site that is read from its files
 	@bash docs/site/build.sh
