@@ -18,6 +18,7 @@ namespace gradus {
 class Inputs;
 class Tensor;
 struct Node;
+/// A shared handle on a node; null for a constant.
 using NodePtr = std::shared_ptr<Node>;
 
 /// What an op does on the way back: given dy, the gradient of its result, it hands each input its
@@ -27,12 +28,15 @@ using Backward = std::function<void(const Array& dy, Inputs inputs)>;
 /// One step of the graph: what was done to which inputs, and how to undo it. It never holds the
 /// value.
 struct Node {
+  /// Made by record and parameter alone.
   Node(const char* op, const Shape& shape, DType dtype, std::vector<NodePtr> inputs,
        Backward backward);
+  /// Lets go of the inputs one by one, without recursion, however long the chain is.
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  /// True for a parameter: no op made it, and it keeps its gradient.
   bool is_leaf() const { return !released && backward == nullptr; }
 
   const char* op;               ///< "matmul"; "leaf" for a parameter
@@ -48,17 +52,21 @@ struct Node {
 /// The inputs of the op whose backward runs, and the only place where gradients are accumulated.
 class Inputs {
  public:
+  /// Made by backward: the inputs of one node.
   explicit Inputs(std::span<const NodePtr> nodes) : nodes_(nodes) {}
 
+  /// How many inputs the op has, constants included.
   size_t count() const { return nodes_.size(); }
-  /// Whether input i needs a gradient at all: ask before you compute one. \throws Error, as do the
-  /// two below, if there is no input i.
+  /// Whether input i needs a gradient at all: ask before you compute one. \throws Error if there is
+  /// no input i.
   bool wants(size_t i) const { return node(i) != nullptr; }
-  /// Adds g to the gradient of input i. Where the input was broadcast to g's shape, g is summed
-  /// back to the input's own shape first. \throws Error if the two do not fit so, or in dtype.
+  /// Adds g to the gradient of input i, if it wants one. Where the input was broadcast to g's
+  /// shape, g is summed back to the input's own shape first. \throws Error if there is no input i,
+  /// or g does not fit it in shape or dtype.
   void add(size_t i, Array g);
   /// The gradient of input i itself, dense and zero at first use, for ops that write a part of it
-  /// or accumulate into it (slice, embedding, a weight). Only for an input that wants one.
+  /// or accumulate into it (slice, embedding, a weight). \throws Error for an input that wants
+  /// none.
   Array& buffer(size_t i);
 
  private:
@@ -70,10 +78,13 @@ class Inputs {
 /// its capture list is the list of what the graph holds in memory (MemoryStats::saved counts it).
 class Saved {
  public:
+  /// Keeps the array, and remembers how often its storage has been written to. \throws Error for an
+  /// empty handle.
   explicit Saved(const Array& array);
   /// The array. \throws Error if its storage was written to since it was saved: the gradient would
   /// silently be that of another computation.
   const Array& operator*() const;
+  /// The same: `x->shape()`.
   const Array* operator->() const { return &**this; }
 
  private:
@@ -84,6 +95,7 @@ class Saved {
 /// Keeps an array (or a tensor's value) for backward: `[a = saved(a)](const Array& dy, Inputs in)
 /// {...}`.
 Saved saved(const Array& array);
+/// The same for a tensor's value.
 Saved saved(const Tensor& tensor);
 
 /// An observer of everything that happens while it is alive, on this thread. Derive from it to draw
@@ -91,7 +103,9 @@ Saved saved(const Tensor& tensor);
 /// told first.
 class Trace {
  public:
+  /// From now on this observer is told what happens on this thread.
   Trace();
+  /// Observers end in the reverse order of their beginnings, as scoped variables do.
   virtual ~Trace();
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;
@@ -109,9 +123,9 @@ class Trace {
   static thread_local Trace* newest;
   Trace* older_;
 };
-/// Tells the living traces of this thread about a new result, or about a node that backward
-/// reached.
+/// Tells the living traces of this thread about a new result; record does.
 void trace_record(const char* op, const Tensor& result, std::span<const Tensor> inputs);
+/// Tells them about a node that backward has reached; backward does.
 void trace_backward(const Node& node, const Array& gradient);
 
 /// Whether ops on this thread record a graph.
@@ -121,7 +135,9 @@ bool grad_enabled();
 /// updates.
 class NoGrad {
  public:
+  /// Switches recording off.
   NoGrad();
+  /// Back to what it was before.
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
@@ -133,7 +149,9 @@ class NoGrad {
 /// The reverse, inside a NoGrad: a backward closure that runs a small graph of its own needs it.
 class EnableGrad {
  public:
+  /// Switches recording on.
   EnableGrad();
+  /// Back to what it was before.
   ~EnableGrad();
   EnableGrad(const EnableGrad&) = delete;
   EnableGrad& operator=(const EnableGrad&) = delete;
@@ -147,7 +165,8 @@ class EnableGrad {
 /// Each node is visited once, newest first: a node is younger than all its inputs, so when it is
 /// reached every user of its value has already added its share. A visited node is released (its
 /// closure, its saved arrays, its gradient); only leaves keep their gradients. There is no
-/// recursion anywhere. \throws Error if a node is reached that an earlier backward has released.
+/// recursion anywhere. \throws Error if root is null, the seed does not fit it, a node is reached
+/// that an earlier backward has released, or a closure fails: "backward of matmul: ...".
 void backward(const NodePtr& root, Array seed);
 
 }  // namespace gradus

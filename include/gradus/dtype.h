@@ -13,7 +13,7 @@ namespace gradus {
 /// What an Array's elements are. There is no type promotion: operands of one op have one dtype, and
 /// a C++ scalar takes the dtype of the tensor it meets.
 enum class DType : uint8_t {
-  float32,
+  float32,  ///< the default of arrays and models
   float64,  ///< for gradient checks: the same kernels, twice the precision
   int64,    ///< token ids, class labels, indices
   boolean,  ///< masks
@@ -22,7 +22,7 @@ enum class DType : uint8_t {
 /// The dtype's name as NumPy and PyTorch write it: "float32", "float64", "int64", "bool".
 std::string_view name(DType dtype);
 
-/// Bytes of one element.
+/// Bytes of one element. \throws Error if `dtype` is none of the enumeration's.
 size_t size_of(DType dtype);
 
 /// True for float32 and float64, the dtypes that can have a gradient.
@@ -39,6 +39,7 @@ inline constexpr DType dtype_of = [] {
   static_assert(sizeof(T) == 0, "no such dtype");
   return DType{};
 }();
+/// \cond
 template <>
 inline constexpr DType dtype_of<float> = DType::float32;
 template <>
@@ -47,6 +48,7 @@ template <>
 inline constexpr DType dtype_of<int64_t> = DType::int64;
 template <>
 inline constexpr DType dtype_of<bool> = DType::boolean;
+/// \endcond
 
 /// Calls `f.template operator()<T>()` with the C++ type of a floating dtype:
 /// `dispatch_float("gelu", x.dtype(), [&]<class T> { ... });` \throws Error for any other dtype.
@@ -56,7 +58,8 @@ auto dispatch_float(std::string_view op, DType dtype, F&& f) {
   return dtype == DType::float32 ? f.template operator()<float>() : f.template operator()<double>();
 }
 
-/// The same for every dtype.
+/// Calls `f.template operator()<T>()` with the C++ type of any dtype, as dispatch_float does.
+/// \throws Error if `dtype` is none of the enumeration's.
 template <class F>
 auto dispatch(DType dtype, F&& f) {
   switch (dtype) {

@@ -19,13 +19,14 @@ class Error : public std::runtime_error {
 };
 
 /// Throws Error with a formatted message: `fail("softmax: axis {} is out of range", axis)`.
+/// \throws Error always.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// States a rule about the caller's input. The message is only built when the rule is broken, and
-/// the check is on in every build.
+/// the check is on in every build. \throws Error if `rule` is false.
 template <class... Args>
 void check(bool rule, fmt::format_string<Args...> format, Args&&... args) {
   if (!rule) [[unlikely]]

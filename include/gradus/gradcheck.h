@@ -10,24 +10,26 @@
 
 namespace gradus {
 
+/// How strictly a gradient is checked.
 struct GradcheckOptions {
-  double tolerance = 1e-6;  ///< on the relative error defined below
+  double tolerance = 1e-6;  ///< on the relative error that gradcheck defines
   double step = 1e-5;       ///< h, relative to max(1, |x|)
   uint64_t seed = 1;        ///< of the random cotangent
 };
 
 /// One element of one input: what backward says and what the differences say.
 struct GradcheckElement {
-  std::string input;
-  Shape index;
-  double analytic = 0, numeric = 0;
-  double error = 0;  ///< relative, as defined below
+  std::string input;    ///< which of them: "x"
+  Shape index;          ///< where in it
+  double analytic = 0,  ///< what backward says
+      numeric = 0;      ///< what the central difference says
+  double error = 0;     ///< relative, as gradcheck defines it
 };
 
 /// What a check found.
 struct GradcheckResult {
-  std::string name;
-  bool passed = true;
+  std::string name;                      ///< of the function
+  bool passed = true;                    ///< whether every error stayed under the tolerance
   int64_t elements = 0;                  ///< how many were compared: all of them
   GradcheckElement worst;                ///< over all inputs
   std::vector<GradcheckElement> inputs;  ///< the worst element of each input

@@ -20,18 +20,23 @@ class Generator {
   /// dropout.
   explicit Generator(uint64_t seed, uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
+  /// The next 32 random bits.
   uint32_t next_u32();
-  /// A number in [0, 1), a multiple of 2^-53.
+  /// A number in [0, 1), a multiple of 2^-53. Takes two draws of 32 bits.
   double uniform();
-  /// A number from the standard normal distribution (Box and Muller 1958).
+  /// A number from the standard normal distribution (Box and Muller 1958). Takes four draws of 32
+  /// bits.
   double normal();
   /// A whole number in [0, n), each equally likely. \throws Error unless n >= 1.
   uint64_t below(uint64_t n);
 
+  /// The seed it was made with.
   uint64_t seed() const { return seed_; }
+  /// The stream it was made with.
   uint64_t stream() const { return stream_; }
-  /// How many 32-bit numbers have been drawn. Setting it continues a saved stream.
+  /// How many 32-bit numbers have been drawn.
   uint64_t position() const { return position_; }
+  /// Goes to that place: a saved stream continues with the number that would have followed.
   void set_position(uint64_t position) { position_ = position; }
 
  private:
@@ -43,9 +48,11 @@ class Generator {
 /// Philox4x32-10 itself: four random numbers from a counter and a key.
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
-/// Independent numbers from [0, 1), or from the standard normal distribution. The float32 numbers
-/// are the float64 ones, rounded (so a float32 1 is possible).
+/// Independent numbers from [0, 1). The float32 numbers are the float64 ones, rounded (so a float32
+/// 1 is possible). \throws Error for a dtype other than float32 and float64.
 Array rand(const Shape& shape, Generator& generator, DType dtype = DType::float32);
+/// Independent numbers from the standard normal distribution: mean 0, variance 1. Rounded, and
+/// refused, as in rand.
 Array randn(const Shape& shape, Generator& generator, DType dtype = DType::float32);
 
 }  // namespace gradus

@@ -23,30 +23,41 @@ inline constexpr int max_rank = 8;
 /// Axes count from 0, or from the end with -1 the last.
 class Shape {
  public:
+  /// Rank 0: the shape of a single number.
   Shape() = default;
+  /// These sizes, the first axis first: `Shape{2, 3}`. \throws Error for more than max_rank.
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  /// The same from any stretch of memory. \throws Error for more than max_rank.
   explicit Shape(std::span<const int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
     check(sizes.size() <= max_rank, "shape: at most {} axes, got {}", max_rank, sizes.size());
     std::copy(sizes.begin(), sizes.end(), sizes_.begin());
   }
-  /// `rank` axes, each of size `size`.
+  /// `rank` axes, each of size `size`. \throws Error unless 0 <= rank <= max_rank.
   static Shape filled(int rank, int64_t size);
 
+  /// The number of axes.
   int rank() const { return rank_; }
   /// The size of an axis; negative axes count from the end. \throws Error if there is no such axis.
   int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(index(axis))]; }
+  /// The same for writing.
   int64_t& operator[](int axis) { return sizes_[static_cast<size_t>(index(axis))]; }
-  /// The product of the sizes: 1 for rank 0. \throws Error if it, or a size, does not fit.
+  /// The number of elements, the product of the sizes: 1 for rank 0. \throws Error if a size is
+  /// negative or the product needs more than 64 bits.
   int64_t numel() const;
 
+  /// The sizes as a range: `for (int64_t size : shape)`.
   const int64_t* begin() const { return sizes_.data(); }
+  /// Behind the last size.
   const int64_t* end() const { return sizes_.data() + rank_; }
+  /// Equal rank and equal sizes.
   bool operator==(const Shape& other) const {
     return std::equal(begin(), end(), other.begin(), other.end());
   }
 
-  /// A copy with one more axis of size `size` before `axis`, or with one axis less.
+  /// A copy with one more axis of size `size` before `axis`, which counts from 0. \throws Error for
+  /// more than max_rank.
   Shape inserted(int axis, int64_t size) const;
+  /// A copy without `axis`, which counts from 0. \throws Error if there is no axis.
   Shape erased(int axis) const;
 
   /// "[2, 3]"; "[]" for rank 0.
@@ -64,7 +75,7 @@ class Shape {
 /// The strides of a shape, in elements: how far apart neighbours along each axis lie.
 using Strides = Shape;
 
-/// Row-major strides: the last axis is adjacent in memory.
+/// Row-major strides: the last axis is adjacent in memory. [2, 3, 5] has [15, 5, 1].
 Strides contiguous_strides(const Shape& shape);
 
 /// `axis` as a number from 0 to rank - 1. \throws Error "softmax: axis 3 of a tensor of rank 2".
@@ -87,9 +98,12 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 }  // namespace gradus
 
+/// \cond
+// Lets an error message print a Shape.
 template <>
 struct fmt::formatter<gradus::Shape> : fmt::formatter<std::string> {
   auto format(const gradus::Shape& shape, format_context& context) const {
     return fmt::formatter<std::string>::format(shape.to_string(), context);
   }
 };
+/// \endcond

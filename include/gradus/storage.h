@@ -15,21 +15,27 @@ namespace gradus {
 /// NaNs.
 class Storage {
  public:
-  /// \throws Error if the system has no such block.
+  /// A block of at least this many bytes; its contents are not set. \throws Error if the system has
+  /// no such block.
   explicit Storage(size_t bytes);
+  /// Gives the block to the free lists.
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
 
+  /// The first byte.
   void* data() const { return data_; }
+  /// How many bytes were asked for.
   size_t bytes() const { return bytes_; }
 
   /// Counts the writes: whoever takes a pointer for writing bumps it, and Saved compares it.
   uint64_t version() const { return version_; }
+  /// Says that the block is about to be written to.
   void bump_version() { ++version_; }
 
   /// How many Saved records hold this block for a backward pass (see autograd.h).
   void add_saved();
+  /// The reverse of add_saved().
   void remove_saved();
 
  private:
@@ -49,6 +55,7 @@ struct MemoryStats {
                   ///< suffice
   size_t pooled;  ///< waiting in the free lists
 };
+/// The counts of this moment, of all threads together.
 MemoryStats memory_stats();
 
 /// Starts a new measurement of MemoryStats::peak.

@@ -27,20 +27,31 @@ class Tensor {
   explicit Tensor(double value, DType dtype = DType::float32)
       : value_(Array::scalar(value, dtype)) {}
 
+  /// The numbers.
   const Array& value() const { return value_; }
+  /// The step that made it; null for a constant.
   const NodePtr& node() const { return node_; }
+  /// True if there is no tensor here at all, as for an absent bias.
   bool is_empty_handle() const { return value_.is_empty_handle(); }
 
+  /// The size of each axis.
   const Shape& shape() const { return value_.shape(); }
+  /// The size of one axis. \throws Error if there is no such axis.
   int64_t size(int axis) const { return value_.size(axis); }
+  /// The number of axes.
   int rank() const { return value_.rank(); }
+  /// The number of elements.
   int64_t numel() const { return value_.numel(); }
+  /// The type of the elements.
   DType dtype() const { return value_.dtype(); }
   /// The one element. \throws Error if there is not exactly one.
   double item() const { return value_.item(); }
+  /// The numbers as text, rounded: see Array::to_string.
   std::string to_string(int precision = 4) const { return value_.to_string(precision); }
 
+  /// True for a parameter, and for whatever was computed from one: backward can start here.
   bool requires_grad() const { return node_ != nullptr; }
+  /// True if backward has left a gradient here.
   bool has_grad() const { return node_ != nullptr && !node_->grad.is_empty_handle(); }
   /// The gradient that backward left here; only leaves (parameters) keep theirs.
   /// \throws Error if there is none.
@@ -50,10 +61,11 @@ class Tensor {
 
   /// Computes the gradient of this scalar with respect to every leaf it depends on, adding to the
   /// gradients they already have. The graph is released on the way. \throws Error if this is not a
-  /// single element.
+  /// single element, depends on no parameter, or leads to a part of the graph that an earlier
+  /// backward has released.
   void backward() const;
   /// The same for a tensor of any shape, given `seed`, the gradient of some scalar with respect to
-  /// it.
+  /// it. \throws Error as above, and if the seed's shape is not this tensor's.
   void backward(const Array& seed) const;
 
   /// The same value as a constant, cut off from the graph.
@@ -85,6 +97,7 @@ Tensor parameter(Array value);
 ///           });
 ///     }
 Tensor record(const char* op, Array value, std::span<const Tensor> inputs, Backward backward);
+/// The same for inputs in braces: `{a, b}`.
 inline Tensor record(const char* op, Array value, std::initializer_list<Tensor> inputs,
                      Backward backward) {
   return record(op, std::move(value), std::span(inputs.begin(), inputs.size()),

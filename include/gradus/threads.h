@@ -7,8 +7,8 @@ namespace gradus {
 /// Threads used by parallel work: OMP_NUM_THREADS if it is set, otherwise the number of cores.
 int num_threads();
 
-/// Sets the number of threads; at least 1, at most 1024 (gradus::Error otherwise). More threads
-/// than cores is allowed (tests do it) and slow.
+/// Sets the number of threads. More threads than cores is allowed (tests do it) and slow. \throws
+/// Error unless it is from 1 to 1024.
 void set_num_threads(int threads);
 
 }  // namespace gradus

@@ -17,11 +17,15 @@ namespace gradus::data {
 /// B windows of T consecutive tokens, and for each token the one that follows it: both int64,
 /// (B, T). With the text "to be" and T = 4, inputs hold "to b" and targets "o be".
 struct Batch {
-  Array inputs, targets;
+  Array inputs,  ///< (B, T) of int64
+      targets;   ///< (B, T) of int64: inputs, one token on
 };
 
 /// The two parts of a text: the first 90 % of its characters and the rest, as nanoGPT cuts it.
-enum class Split { train, validation };
+enum class Split {
+  train,       ///< what is learned from
+  validation,  ///< what is only measured on
+};
 
 /// A text as tokens of a CharTokenizer of its own. Two bytes a token; the text itself is not kept.
 class Corpus {
@@ -32,12 +36,14 @@ class Corpus {
   /// text.
   static Corpus load(const std::filesystem::path& path);
 
+  /// The vocabulary, made from the whole text.
   const CharTokenizer& tokenizer() const { return tokenizer_; }
+  /// The token ids of one part, in the text's order; they live as long as the corpus.
   std::span<const uint16_t> tokens(Split split) const;
 
   /// `batch` windows of `context` tokens, each starting anywhere in the split with equal
   /// probability (nanoGPT: torch.randint(len(data) - block_size)).
-  /// \throws Error if the split is shorter than context + 1 tokens.
+  /// \throws Error if the split is shorter than context + 1 tokens, or a size is below 1.
   Batch draw(Split split, int64_t batch, int64_t context, Generator& generator) const;
 
   /// The whole validation split, every token but the first predicted exactly once: consecutive

@@ -15,39 +15,40 @@ namespace gradus::data {
 
 struct Grammar;
 
-/// The characters [begin, end) of a text.
+/// The characters [begin, end) of a text, counted in bytes.
 struct Span {
-  size_t begin = 0;
-  size_t end = 0;
+  size_t begin = 0;  ///< the first one
+  size_t end = 0;    ///< behind the last one
+  /// The same place.
   bool operator==(const Span&) const = default;
 };
 
 /// A pronoun and the noun it stands for: the last mention, before it, of the girl, the boy or the
 /// thing.
 struct Reference {
-  Span pronoun;
-  Span noun;
+  Span pronoun;  ///< "she", "his", "it", ...
+  Span noun;     ///< what it stands for
 };
 
 /// A subject and the verb that agrees with it: "The [hens] [were] shy."
 struct Agreement {
-  Span subject;
-  Span verb;
-  bool plural = false;
+  Span subject;         ///< "hens"
+  Span verb;            ///< "were"
+  bool plural = false;  ///< of both
 };
 
 /// A story and what is true of it. Offsets count from the start of its text.
 struct Tale {
-  std::string text;
-  std::vector<Reference> references;
-  std::vector<Agreement> agreements;
-  double log_probability = 0;  ///< of this text among all tales, in nats
+  std::string text;                   ///< without the blank line that ends it in a corpus
+  std::vector<Reference> references;  ///< every pronoun, in the order of the text
+  std::vector<Agreement> agreements;  ///< every one that the grammar marks
+  double log_probability = 0;         ///< of this text among all tales, in nats
 };
 
 /// How many sentences of a text the grammar could have written.
 struct Acceptance {
-  size_t sentences = 0;
-  size_t accepted = 0;
+  size_t sentences = 0;  ///< whole ones
+  size_t accepted = 0;   ///< of these, the ones that occur in some tale
   /// From 0 to 1; 0 where there is no sentence.
   double share() const {
     return sentences == 0 ? 0 : static_cast<double>(accepted) / static_cast<double>(sentences);
@@ -62,16 +63,18 @@ class Tales {
   /// The rules in the notation of tales_rules.cpp. \throws Error if a rule is missing, double or
   /// contains itself.
   explicit Tales(std::string_view grammar = default_grammar());
+  /// The rules that `tales` is written by.
   static std::string_view default_grammar();
 
   /// A random tale, with what is true of it.
   Tale tell(Generator& generator) const;
 
-  /// The entropy of a tale, the mean of -log p(tale), in nats; its mean length with the blank line
-  /// that ends it; and the first divided by the second, below which no model's loss can fall on a
-  /// long text of tales. This holds because no two ways of choosing give the same text.
+  /// The entropy of a tale, the mean of -log p(tale), in nats.
   double nats() const;
+  /// The mean length of a tale with the blank line that ends it, in characters.
   double characters() const;
+  /// The first divided by the second, in nats per character: no model's loss on a long text of
+  /// tales can fall below it. This holds because no two ways of choosing give the same text.
   double entropy_per_character() const { return nats() / characters(); }
 
   /// In how many ways the grammar can write this whole tale: 0 or 1.

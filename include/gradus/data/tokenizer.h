@@ -32,13 +32,14 @@ class CharTokenizer {
 
   /// The ids of a text's characters. \throws Error naming the first character that is not known.
   std::vector<int64_t> encode(std::string_view text) const { return encode_as<int64_t>(text); }
-  /// The same in a quarter of the memory, for a whole corpus.
+  /// The same in a quarter of the memory, for a whole corpus. \throws Error as encode.
   std::vector<uint16_t> encode_compactly(std::string_view text) const {
     return encode_as<uint16_t>(text);
   }
 
   /// The text that the ids stand for, in UTF-8. \throws Error if an id is not in [0, size()).
   std::string decode(std::span<const int64_t> ids) const;
+  /// The same for ids in braces.
   std::string decode(std::initializer_list<int64_t> ids) const {
     return decode(std::span(ids.begin(), ids.size()));
   }

@@ -13,11 +13,14 @@ namespace gradus::io {
 /// The system's number for an open file; closes it at the end of its life.
 class Descriptor {
  public:
+  /// Takes over a file that is open.
   explicit Descriptor(int number) : number_(number) {}
+  /// Closes the file, if close() has not.
   ~Descriptor() { close(); }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
 
+  /// For the system's calls.
   int number() const { return number_; }
   /// Closes the file now; false, with errno set, if the system reports that its bytes were lost.
   bool close();
@@ -54,11 +57,13 @@ class OutputFile {
  public:
   /// \throws Error if the file cannot be created, or if `path` is a directory or a device.
   explicit OutputFile(const std::filesystem::path& path);
+  /// Without a commit(), removes the temporary file.
   ~OutputFile();
 
   /// Appends bytes. \throws Error if the disk is full, for example.
   void write(const void* data, size_t bytes);
-  /// Makes the file appear; nothing can be written after it.
+  /// Makes the file appear; nothing can be written after it. \throws Error if the system could not
+  /// store it or rename it.
   void commit();
 
  private:
@@ -69,7 +74,8 @@ class OutputFile {
 /// All bytes of a regular file. \throws Error like InputFile, or if there are more than `limit`.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 30);
 
-/// Replaces or creates a file with these bytes: an OutputFile, written and committed.
+/// Replaces or creates a file with these bytes: an OutputFile, written and committed. \throws Error
+/// as that does.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace gradus::io

@@ -16,8 +16,8 @@ namespace gradus::io {
 /// Everything that a file holds: arrays with names, in an order that saving and loading keep, and
 /// short texts (a step, a random state, a configuration).
 struct State {
-  std::vector<NamedArray> arrays;
-  std::map<std::string, std::string> metadata;
+  std::vector<NamedArray> arrays;               ///< weights, moments, ...
+  std::map<std::string, std::string> metadata;  ///< texts by their names
 
   /// The array of that name, or nullptr.
   const Array* find(std::string_view name) const;
@@ -33,9 +33,9 @@ struct State {
 ///     the rest     the elements, row-major and little-endian, without gaps; arrays with the larger
 ///                  elements come first, so that every element is aligned
 ///
-/// Arrays that are not contiguous are written as if they were. \throws Error if two arrays have one
-/// name, a handle is empty, a text is not UTF-8, or the file cannot be written.
-/// Source: https://huggingface.co/docs/safetensors
+/// Arrays that are not contiguous are written as if they were. The format is described at
+/// https://huggingface.co/docs/safetensors. \throws Error if two arrays have one name, a handle is
+/// empty, a text is not UTF-8, or the file cannot be written.
 void save_safetensors(const std::filesystem::path& path, const State& state);
 
 /// Reads a state. F32, F64, I64 and BOOL keep their type; F16 and BF16 become float32; I32, I16,

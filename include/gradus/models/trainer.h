@@ -21,7 +21,7 @@ struct TrainingConfig {
   int64_t warmup = 100;         ///< steps
   double clip = 1;              ///< the largest norm of all gradients together
   uint64_t seed = 1337;         ///< of weights, batches and dropout
-  optim::AdamWOptions adamw{};
+  optim::AdamWOptions adamw{};  ///< of the optimiser
 
   /// \throws Error that names the first value out of range.
   void validate() const;
@@ -39,7 +39,9 @@ class Trainer {
   /// One step: draw a batch, forward, backward, clip, AdamW. Returns the loss of the batch, in nats
   /// per token. \throws Error if the loss is not finite.
   double step();
+  /// Steps made, those of an earlier run included.
   int64_t steps_done() const { return steps_done_; }
+  /// True after the last step of TrainingConfig::steps.
   bool is_finished() const { return steps_done_ >= training_.steps; }
   /// The learning rate of the next step.
   double learning_rate() const;
@@ -55,7 +57,9 @@ class Trainer {
   /// another shape; then nothing has been changed.
   void load_state(const io::State& state);
 
+  /// The model as it is now.
   GPT& model() { return model_; }
+  /// How it is trained.
   const TrainingConfig& config() const { return training_; }
 
  private:
@@ -68,12 +72,14 @@ class Trainer {
   int64_t steps_done_ = 0;
 };
 
-/// The configurations that a checkpoint was trained with, from its texts. \throws Error if it is
-/// not a checkpoint of a GPT or a value is damaged.
+/// The sizes of the model in a checkpoint, from its texts. \throws Error if it is not a checkpoint
+/// of a GPT or a value is damaged.
 GPTConfig model_config(const io::State& checkpoint);
+/// How the model in a checkpoint was trained. \throws Error as model_config.
 TrainingConfig training_config(const io::State& checkpoint);
 
 /// The model of a checkpoint, for writing: no optimiser, no corpus. The generator must outlive it.
+/// \throws Error as model_config, and as Module::load_state.
 GPT load_model(const io::State& checkpoint, Generator& generator);
 
 }  // namespace gradus::models

@@ -13,22 +13,23 @@ namespace gradus::nn {
 /// each, of which the first `length` positions are filled. A new token then needs its own query,
 /// key and value only.
 struct KeyValueCache {
-  Array keys, values;
-  int64_t length = 0;
+  Array keys,          ///< (B, Hkv, capacity, D)
+      values;          ///< (B, Hkv, capacity, D)
+  int64_t length = 0;  ///< positions that are filled
 };
 
 /// The sizes and choices of a MultiHeadAttention.
 struct AttentionConfig {
-  int64_t width = 0;
-  int64_t heads = 0;
-  int64_t kv_heads = 0;  ///< heads of keys and values, shared by groups of queries; 0: `heads`
-  Bias bias = Bias::learned;
-  double dropout = 0;
+  int64_t width = 0;          ///< d_model in the paper
+  int64_t heads = 0;          ///< of queries; each has width / heads numbers, d_k in the paper
+  int64_t kv_heads = 0;       ///< heads of keys and values, shared by groups of queries; 0: `heads`
+  Bias bias = Bias::learned;  ///< of both projections
+  double dropout = 0;         ///< of the result
   std::optional<RotaryPosition> rotary = {};  ///< turns queries and keys, in self-attention only
 };
 
-/// Several attentions side by side, each in a subspace of its own (Vaswani et al. 2017,
-/// section 3.2.2): (B, T, width) -> (B, T, width).
+/// Several attentions side by side, each in a subspace of its own: (B, T, width) -> (B, T, width)
+/// (Vaswani et al., "Attention Is All You Need", 2017, section 3.2.2).
 ///
 /// One projection makes q, k and v of all heads. Its weight has (heads + 2 kv_heads) D rows of
 /// `width` numbers, D = width / heads: the queries' of all heads, then the keys', then the values'.
@@ -38,16 +39,20 @@ struct AttentionConfig {
 /// module.
 class MultiHeadAttention : public Module {
  public:
-  /// \throws Error unless heads divides width, and kv_heads divides heads.
+  /// A new layer whose weights the generator draws. \throws Error unless heads divides width, and
+  /// kv_heads divides heads.
   MultiHeadAttention(const AttentionConfig& config, Generator& generator);
+  /// The same with the most common choices; every head has keys and values of its own.
   MultiHeadAttention(int64_t width, int64_t heads, Generator& generator, Bias bias = Bias::learned,
                      double dropout = 0)
       : MultiHeadAttention({.width = width, .heads = heads, .bias = bias, .dropout = dropout},
                            generator) {}
 
-  /// Self-attention over x.
+  /// Self-attention: x (B, T, width) -> (B, T, width). \throws Error if x has another shape, or the
+  /// mask or bias of the options does not fit (B, heads, T, T).
   Tensor operator()(const Tensor& x, const AttentionOptions& options = {}) const;
-  /// Cross-attention: x (B, T, width) asks, memory (B, M, width) answers -> (B, T, width).
+  /// Cross-attention: x (B, T, width) asks, memory (B, M, width) answers -> (B, T, width). \throws
+  /// Error if shapes do not fit, or the layer turns queries and keys (rotary).
   Tensor operator()(const Tensor& x, const Tensor& memory,
                     const AttentionOptions& options = {}) const;
   /// Self-attention for the newest tokens of a sequence, causal, without a graph: their keys and
@@ -56,7 +61,8 @@ class MultiHeadAttention : public Module {
   Tensor operator()(const Tensor& x, KeyValueCache& cache) const;
 
   void visit(Visitor& visitor) override;
-  Linear in_proj, out_proj;
+  Linear in_proj,  ///< makes q, k and v: weight ((heads + 2 kv_heads) D, width)
+      out_proj;    ///< W_O, mixes the heads: weight (width, width)
 
  private:
   struct Heads {

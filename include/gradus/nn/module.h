@@ -19,6 +19,7 @@ class Module;
 /// name; the visitor keeps track of the path, "blocks.0.self_attn.in_proj_weight".
 class Visitor {
  public:
+  /// Visitors are derived from.
   virtual ~Visitor() = default;
 
   /// A parameter of the module that is being visited. One that is absent (no bias) is passed over.
@@ -33,7 +34,9 @@ class Visitor {
       (*this)(std::string(name) + "." + std::to_string(i), children[i]);
   }
 
+  /// What to do with a parameter, whose path leads from the root; nothing unless overridden.
   virtual void on_parameter(const std::string& /*path*/, Tensor& /*parameter*/) {}
+  /// What to do with a module, before its parts are visited; nothing unless overridden.
   virtual void on_module(Module& /*module*/) {}
 
  private:
@@ -47,9 +50,13 @@ using NamedParameter = std::pair<std::string, Tensor>;
 /// weights.
 class Module {
  public:
+  /// In training, until train(false).
   Module() = default;
+  /// Modules are derived from.
   virtual ~Module() = default;
+  /// The weights go over to the new module.
   Module(Module&&) = default;
+  /// The same.
   Module& operator=(Module&&) = default;
 
   /// Names every parameter and child to the visitor, always in the same order.
@@ -62,18 +69,20 @@ class Module {
   int64_t parameter_count();
   /// Forgets all gradients.
   void zero_grad();
-  /// Converts every parameter; those that were tied stay tied. Gradients are forgotten.
+  /// Converts every parameter; those that were tied stay tied. Gradients are forgotten, and an
+  /// optimiser that was made before still holds the old ones. \throws Error for a dtype other than
+  /// float32 and float64.
   void to(DType dtype);
   /// Switches between training and evaluation, which is what dropout asks for.
   void train(bool on = true);
+  /// Whether train() or train(false) was called last; at first it is true.
   bool is_training() const { return training_; }
 
   /// The parameters' values under their names, for io::save_safetensors. They are the parameters'
   /// own memory, not copies: a later step changes them.
   std::vector<NamedArray> state();
-  /// Copies values into the parameters of the same names.
-  /// \throws Error that lists every parameter that is missing, not expected, or of another shape or
-  /// dtype; then nothing has been changed.
+  /// Copies values into the parameters of the same names. \throws Error that lists every parameter
+  /// that is missing, not expected, or of another shape or dtype; then nothing has been changed.
   void load_state(const std::vector<NamedArray>& state);
 
  private:

@@ -23,7 +23,8 @@ struct AttentionOptions {
   double scale = 0;
 };
 
-/// softmax(Q K^T / sqrt(D) + bias) V (Vaswani et al., "Attention Is All You Need", 2017, eq. 1).
+/// softmax(Q K^T / sqrt(D) + bias) V (Vaswani et al., "Attention Is All You Need", 2017, equation
+/// 1, which has no bias).
 ///
 /// q (..., Tq, D), k (..., Tk, D), v (..., Tk, Dv) with equal leading axes, say (B, H) -> (..., Tq,
 /// Dv). The last leading axis, H, may be shorter in k and v: of H heads of queries, each run of
@@ -32,7 +33,7 @@ struct AttentionOptions {
 ///
 /// A query that may look at nothing gets zeros, and sends no gradient. Strided views, such as heads
 /// cut out of one projection, are read where they lie; the result's axes lie in memory as q's do.
-/// \throws Error if the shapes do not fit.
+/// \throws Error if the shapes or dtypes do not fit, or a mask is not bool.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 

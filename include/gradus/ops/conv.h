@@ -19,13 +19,14 @@ struct ConvOptions {
 ///
 /// where x outside of the signal is 0. (It is a correlation: the kernel is not turned around, here
 /// as in PyTorch.) \throws Error if the shapes do not fit or the kernel is larger than the padded
-/// input.
+/// input, the stride is below 1 or the padding negative.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const ConvOptions& options = {});
 
 /// The same over images: x (N, Cin, H, W), weight (Cout, Cin, KH, KW), bias (Cout) or none give
 /// (N, Cout, OH, OW). As one matrix product per image (Chellapilla, Puri and Simard, "High
-/// Performance Convolutional Neural Networks for Document Processing", 2006).
+/// Performance Convolutional Neural Networks for Document Processing", 2006). \throws Error as
+/// conv1d.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const ConvOptions& options = {});
 

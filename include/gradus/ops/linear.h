@@ -10,8 +10,8 @@ namespace gradus {
 /// layout.
 ///
 /// All rows of x go through one matrix product, the bias is added inside it, and the weight's
-/// gradient is accumulated straight into the weight's own buffer. \throws Error if the sizes do not
-/// fit.
+/// gradient is accumulated straight into the weight's own buffer. \throws Error if the sizes or the
+/// dtypes do not fit.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace gradus

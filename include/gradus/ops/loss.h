@@ -14,18 +14,20 @@ enum class Reduction {
   batchmean,  ///< their sum divided by the size of the first axis; an error without an axis
 };
 
+/// What cross_entropy counts, and what it makes of the losses of the rows.
 struct CrossEntropyOptions {
   int64_t ignore_index = -100;            ///< rows with this target do not count
   double label_smoothing = 0;             ///< between 0 and 1
   Reduction reduction = Reduction::mean;  ///< of the losses of the rows
 };
 
-/// -log softmax(logits)[target] for each row, in nats: logits (..., V), targets (...) of int64. By
-/// default the mean over the rows that are not ignored; if all are, it is NaN, as in PyTorch, and
-/// the gradient 0. With label smoothing s (Szegedy et al., "Rethinking the Inception Architecture",
-/// 2015, section 7) the target's probability is to be 1 - s, and s more is shared evenly among all
-/// V classes. (PyTorch has the classes on axis 1, here they are on the last.) \throws Error if the
-/// targets have another shape or dtype, or one is neither in [0, V) nor ignored.
+/// -log softmax(logits)[target] for each row, in nats: logits (..., V), targets (...) of int64 give
+/// a scalar, or (...) without reduction. By default the mean over the rows that are not ignored; if
+/// all are, it is NaN, as in PyTorch, and the gradient 0. With label smoothing s (Szegedy et al.,
+/// "Rethinking the Inception Architecture", 2015, section 7) the target's probability is to be 1 -
+/// s, and s more is shared evenly among all V classes. (PyTorch has the classes on axis 1, here
+/// they are on the last.) \throws Error if the targets have another shape or dtype, one is neither
+/// in [0, V) nor ignored, or the label smoothing is not in [0, 1].
 Tensor cross_entropy(const Tensor& logits, const Array& targets,
                      const CrossEntropyOptions& options = {});
 

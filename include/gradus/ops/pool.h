@@ -18,12 +18,15 @@ struct PoolOptions {
 /// and the gradient goes to the last of them, as in PyTorch. \throws Error if the kernel_size
 /// is below 1 or more than the padded input has, or the padding larger than half the kernel.
 Tensor max_pool1d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
-/// The same with windows of kernel_size x kernel_size over the last two axes: (..., H, W).
+/// The same with windows of kernel_size x kernel_size over the last two axes: (..., H, W) to (...,
+/// OH, OW). \throws Error as max_pool1d.
 Tensor max_pool2d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
 
-/// The mean of each window, of the same sizes. Padding counts as zeros that take part in the mean
-/// (PyTorch's count_include_pad=True).
+/// The mean of each window: (..., L) to (..., M) as in max_pool1d. Padding counts as zeros that
+/// take part in the mean (PyTorch's count_include_pad=True). \throws Error as max_pool1d.
 Tensor avg_pool1d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
+/// The same with windows of kernel_size x kernel_size over the last two axes: (..., H, W) to (...,
+/// OH, OW). \throws Error as max_pool1d.
 Tensor avg_pool2d(const Tensor& x, int64_t kernel_size, const PoolOptions& options = {});
 
 }  // namespace gradus

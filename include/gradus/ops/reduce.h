@@ -36,46 +36,54 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes = {}, bo
 /// \throws Error unless p >= 1, and for the maximum of no elements.
 Tensor norm(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false, double p = 2);
 
-/// A number in keepdim's place would be taken for true: refused.
+/// \cond
+// A number in keepdim's place would be taken for true: refused.
 template <class T>
 Tensor norm(const Tensor&, const std::vector<int>&, T, double = 2) = delete;
 template <class T>
 Tensor variance(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
 template <class T>
 Tensor standard_deviation(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
+/// \endcond
 
 /// log sum exp(x), computed from x - max x so that nothing overflows. Where all x are -inf it is
 /// -inf, and the gradient 0 (PyTorch: NaN).
 Tensor logsumexp(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
 
-/// y_i = x_0 + ... + x_i along an axis; the shape stays.
+/// y_i = x_0 + ... + x_i along an axis; the shape stays. The running sum is kept in double.
 Tensor cumsum(const Tensor& x, int axis);
 
 // ---- maxima and minima. NaN counts as the largest, and as the smallest: it is not hidden. ----
 
-/// The largest, or smallest, element along the given axes. Elements that tie for it share its
-/// gradient evenly; so do several NaN (PyTorch sends NaN to the whole row). \throws Error for the
-/// maximum of no elements.
+/// The largest element along the given axes. Elements that tie for it share its gradient evenly; so
+/// do several NaN (PyTorch sends NaN to the whole row). \throws Error for the maximum of no
+/// elements.
 Tensor amax(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+/// The smallest element along the given axes; all else as in amax.
 Tensor amin(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
 
-/// The largest, or smallest, of all elements: amax and amin over all axes.
+/// The largest of all elements: amax over all axes, a scalar.
 Tensor max(const Tensor& x);
+/// The smallest of all elements: amin over all axes, a scalar.
 Tensor min(const Tensor& x);
 
 /// What max and min along an axis find: the values, and where along the axis they stand.
 struct ValuesAndIndices {
-  Tensor values;
+  Tensor values;  ///< of x's shape without the axis (or with size 1 there)
   Array indices;  ///< int64, of the same shape
 };
 
-/// The largest, or smallest, element along an axis and its index, the first of equals. The whole
-/// gradient goes to that element, as in PyTorch. \throws Error if the axis has no elements.
+/// The largest element along an axis and its index, the first of equals. The whole gradient goes to
+/// that element, as in PyTorch. \throws Error if the axis has no elements.
 ValuesAndIndices max(const Tensor& x, int axis, bool keepdim = false);
+/// The smallest element along an axis and its index; all else as in max.
 ValuesAndIndices min(const Tensor& x, int axis, bool keepdim = false);
 
-/// These indices (int64) alone.
+/// The index (int64) of the largest element along an axis, the first of equals. \throws Error if
+/// the axis has no elements.
 Array argmax(const Tensor& x, int axis, bool keepdim = false);
+/// The index (int64) of the smallest element along an axis, the first of equals. \throws Error if
+/// the axis has no elements.
 Array argmin(const Tensor& x, int axis, bool keepdim = false);
 
 }  // namespace gradus

@@ -20,17 +20,18 @@ struct RotaryOptions {
   Array positions = {};
   /// Pair i turns by position * base^(-2i/D).
   double base = 10000;
+  /// Which numbers of a vector form a pair.
   RotaryPairs pairs = RotaryPairs::interleaved;
 };
 
 /// Turns each pair of numbers (a, b) of each vector by an angle that grows with the vector's
-/// position m (Su et al., "RoFormer", 2021, eq. 34):
+/// position m (Su et al., "RoFormer", 2021, equation 34):
 ///
 ///     (a cos mt - b sin mt,  a sin mt + b cos mt),   t = base^(-2i/D) for pair i
 ///
 /// x (..., T, D) -> (..., T, D). The product of a query and a key that are turned so depends on the
 /// difference of their positions alone. The gradient is turned back, by the opposite angle.
-/// \throws Error if D is odd or the positions do not fit.
+/// \throws Error if D is odd, the positions do not fit or the base is not positive.
 Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace gradus

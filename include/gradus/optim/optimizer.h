@@ -16,8 +16,11 @@ namespace gradus::optim {
 /// operations.
 class Optimizer {
  public:
+  /// Optimisers are derived from.
   virtual ~Optimizer() = default;
+  /// The moments go over to the new one.
   Optimizer(Optimizer&&) = default;
+  /// The same.
   Optimizer& operator=(Optimizer&&) = default;
 
   /// One step in place; a parameter without a gradient is left alone. \throws Error if none has
@@ -35,7 +38,7 @@ class Optimizer {
 
  protected:
   /// `name` for errors; `moments` are the names of the arrays kept for each parameter, zero at
-  /// first.
+  /// first. \throws Error if there are no parameters, or one is none or stands there twice.
   Optimizer(const char* name, std::vector<nn::NamedParameter> parameters,
             std::vector<std::string> moments);
 
@@ -57,17 +60,19 @@ class Optimizer {
 
 /// Options of SGD.
 struct SGDOptions {
-  double momentum = 0;
-  bool nesterov = false;
+  double momentum = 0;      ///< how much of the last step's direction is kept
+  bool nesterov = false;    ///< looks ahead along the velocity; needs a momentum
   double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
 };
 
-/// Gradient descent, with momentum if wanted (Polyak 1964; Nesterov's form as in Sutskever et al.,
-/// "On the importance of initialization and momentum in deep learning", 2013), as torch.optim.SGD:
+/// Gradient descent, with momentum if wanted (Polyak 1964; Nesterov's form as in Sutskever,
+/// Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning",
+/// 2013), as torch.optim.SGD:
 ///
 ///     b <- momentum b + g,   p <- p - lr b      (nesterov: p <- p - lr (g + momentum b))
 class SGD : public Optimizer {
  public:
+  /// \throws Error if an option is negative, or nesterov lacks a momentum.
   explicit SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options = {});
 
  private:
@@ -77,9 +82,9 @@ class SGD : public Optimizer {
 
 /// Options of RMSProp; the defaults are PyTorch's.
 struct RMSPropOptions {
-  double alpha = 0.99;
-  double epsilon = 1e-8;
-  double momentum = 0;
+  double alpha = 0.99;      ///< the decay of the running mean of g^2
+  double epsilon = 1e-8;    ///< keeps the divisor from 0
+  double momentum = 0;      ///< how much of the last step's direction is kept
   double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
 };
 
@@ -90,6 +95,7 @@ struct RMSPropOptions {
 ///     b <- momentum b + g / (sqrt(v) + epsilon),   p <- p - lr b
 class RMSProp : public Optimizer {
  public:
+  /// \throws Error if an option is negative, or alpha is not below 1.
   explicit RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options = {});
 
  private:
@@ -99,9 +105,9 @@ class RMSProp : public Optimizer {
 
 /// Options of Adam; the defaults are PyTorch's.
 struct AdamOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
+  double beta1 = 0.9;       ///< the decay of the running mean of g
+  double beta2 = 0.999;     ///< the decay of the running mean of g^2
+  double epsilon = 1e-8;    ///< keeps the divisor from 0
   double weight_decay = 0;  ///< adds weight_decay p to the gradient, for all parameters
 };
 
@@ -112,6 +118,7 @@ struct AdamOptions {
 ///     p <- p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 class Adam : public Optimizer {
  public:
+  /// \throws Error if an option is negative, or a beta is not below 1.
   explicit Adam(std::vector<nn::NamedParameter> parameters, const AdamOptions& options = {});
 
  private:
@@ -121,9 +128,9 @@ class Adam : public Optimizer {
 
 /// Options of AdamW; the defaults are nanoGPT's.
 struct AdamWOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.99;
-  double epsilon = 1e-8;
+  double beta1 = 0.9;     ///< the decay of the running mean of g
+  double beta2 = 0.99;    ///< the decay of the running mean of g^2; PyTorch's is 0.999
+  double epsilon = 1e-8;  ///< keeps the divisor from 0
   /// Per unit of learning rate, on matrices (two axes or more) only: gains and biases are not drawn
   /// to zero.
   double weight_decay = 0.1;
@@ -134,6 +141,7 @@ struct AdamWOptions {
 /// then Adam's step.
 class AdamW : public Optimizer {
  public:
+  /// \throws Error if an option is negative, or a beta is not below 1.
   explicit AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options = {});
 
  private:
@@ -142,8 +150,9 @@ class AdamW : public Optimizer {
 };
 
 /// Scales all gradients by min(1, max_norm / (norm + 1e-6)), where norm is the Euclidean norm of
-/// all of them taken together (PyTorch's clip_grad_norm_). Returns the norm before. \throws Error
-/// if it is not finite: a step would destroy the parameters.
+/// all of them taken together (PyTorch's clip_grad_norm_; Pascanu, Mikolov and Bengio, "On the
+/// difficulty of training recurrent neural networks", 2013). Returns the norm before. \throws Error
+/// if it is not finite, for a step would destroy the parameters; or unless max_norm > 0.
 double clip_grad_norm(const std::vector<nn::NamedParameter>& parameters, double max_norm);
 
 }  // namespace gradus::optim

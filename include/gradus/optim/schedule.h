@@ -11,9 +11,10 @@ namespace gradus::optim {
 ///     step < warmup:  peak (step + 1) / (warmup + 1)
 ///     then:           peak
 struct WarmupConstant {
-  double peak = 1e-3;
-  int64_t warmup = 0;
+  double peak = 1e-3;  ///< the rate after the warm-up
+  int64_t warmup = 0;  ///< steps of the rise
 
+  /// The learning rate of a step.
   double operator()(int64_t step) const;
 };
 
@@ -23,26 +24,28 @@ struct WarmupConstant {
 ///     then:           floor + (peak - floor) (1 - (step - warmup) / (total - warmup))
 ///     step >= total:  floor
 struct WarmupLinear {
-  double peak = 1e-3;
-  double floor = 0;
-  int64_t warmup = 0;
-  int64_t total = 2000;
+  double peak = 1e-3;    ///< the highest rate
+  double floor = 0;      ///< the last one
+  int64_t warmup = 0;    ///< steps of the rise
+  int64_t total = 2000;  ///< steps in all
 
+  /// The learning rate of a step.
   double operator()(int64_t step) const;
 };
 
 /// Up in a straight line for `warmup` steps, then down along half a cosine (Loshchilov and Hutter,
-/// "SGDR", 2017, eq. 5), as nanoGPT does it; with warmup = 0 it is torch's CosineAnnealingLR:
+/// "SGDR", 2017, equation 5), as nanoGPT does it; with warmup = 0 it is torch's CosineAnnealingLR:
 ///
 ///     step < warmup:  peak (step + 1) / (warmup + 1)
 ///     then:           floor + (peak - floor) (1 + cos(pi (step - warmup) / (total - warmup))) / 2
 ///     step >= total:  floor
 struct WarmupCosine {
-  double peak = 1e-3;
-  double floor = 1e-4;
-  int64_t warmup = 100;
-  int64_t total = 2000;
+  double peak = 1e-3;    ///< the highest rate
+  double floor = 1e-4;   ///< the last one
+  int64_t warmup = 100;  ///< steps of the rise
+  int64_t total = 2000;  ///< steps in all
 
+  /// The learning rate of a step.
   double operator()(int64_t step) const;
 };
 
