@@ -1,7 +1,7 @@
 /// \file
 /// All differentiable ops: free functions on tensors. Each computes its value at once and records
 /// how to go back; each is float32 or float64, and every error names the op, the rule and the
-/// shapes.
+/// shapes. docs/derivations.md derives every gradient, docs/ops.md says how each is proved.
 #pragma once
 
 #include "gradus/ops/attention.h"
