@@ -1,5 +1,7 @@
 /// \file
 /// GPT: a decoder-only transformer language model.
+///
+/// Its shapes, line by line: \ref shape_gpt "docs/shapes.md".
 #pragma once
 
 #include <vector>

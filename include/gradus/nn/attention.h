@@ -1,5 +1,7 @@
 /// \file
 /// Multi-head attention, and the cache that makes generation cheap.
+///
+/// How heads are split: \ref shape_heads "docs/shapes.md".
 #pragma once
 
 #include <optional>

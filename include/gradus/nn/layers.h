@@ -1,5 +1,7 @@
 /// \file
 /// The layers that a transformer is made of, each a few parameters around one op.
+///
+/// Their shapes at a glance: \ref shape_layers "docs/shapes.md".
 #pragma once
 
 #include "gradus/nn/module.h"

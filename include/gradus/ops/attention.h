@@ -1,5 +1,7 @@
 /// \file
 /// Attention.
+///
+/// The gradients are derived in \ref derive_attention "docs/derivations.md".
 #pragma once
 
 #include <vector>

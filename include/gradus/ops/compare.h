@@ -1,5 +1,7 @@
 /// \file
 /// Comparisons, and ops that choose: the larger of two, what a mask says, what lies within bounds.
+///
+/// The gradients are derived in \ref derive_compare "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

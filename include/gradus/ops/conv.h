@@ -1,5 +1,7 @@
 /// \file
 /// Convolution.
+///
+/// The gradients are derived in \ref derive_conv "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

@@ -1,5 +1,7 @@
 /// \file
 /// Elementwise ops.
+///
+/// The gradients are derived in \ref derive_elementwise "docs/derivations.md".
 #pragma once
 
 #include "gradus/random.h"

@@ -1,5 +1,7 @@
 /// \file
 /// Looking rows up in a table.
+///
+/// The gradients are derived in \ref derive_index "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

@@ -1,6 +1,8 @@
 /// \file
 /// Ops that look elements up by index. Indices are int64 and count from 0; one that does not exist
 /// is an error that names it and its row-major position among the indices.
+///
+/// The gradients are derived in \ref derive_index "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

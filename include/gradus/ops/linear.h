@@ -1,5 +1,7 @@
 /// \file
 /// The affine map of a layer.
+///
+/// The gradients are derived in \ref derive_product "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

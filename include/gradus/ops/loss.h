@@ -1,5 +1,7 @@
 /// \file
 /// Loss functions.
+///
+/// The gradients are derived in \ref derive_loss "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

@@ -1,5 +1,7 @@
 /// \file
 /// Products of two activations. (A weight times activations is `linear`.)
+///
+/// The gradients are derived in \ref derive_product "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

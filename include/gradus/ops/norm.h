@@ -1,5 +1,7 @@
 /// \file
 /// Normalisation.
+///
+/// The gradients are derived in \ref derive_norm "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

@@ -4,6 +4,8 @@
 /// Unless said otherwise an op takes the axes that it reduces, in any order, all of them if none is
 /// given; a negative axis counts from the end. Reduced axes disappear, or stay with size 1 if
 /// keepdim. \throws Error for an axis that does not exist or is named twice.
+///
+/// The gradients are derived in \ref derive_reduce "docs/derivations.md".
 #pragma once
 
 #include <vector>

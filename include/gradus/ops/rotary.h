@@ -1,5 +1,7 @@
 /// \file
 /// Rotary position embedding.
+///
+/// The gradients are derived in \ref derive_attention "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"

@@ -1,6 +1,8 @@
 /// \file
 /// Ops that move elements or look at them differently. They take tensors of any dtype; gradients
 /// flow through float32 and float64.
+///
+/// The gradients are derived in \ref derive_shape "docs/derivations.md".
 #pragma once
 
 #include <vector>

@@ -1,5 +1,7 @@
 /// \file
 /// Softmax and its logarithm.
+///
+/// The gradients are derived in \ref derive_softmax "docs/derivations.md".
 #pragma once
 
 #include "gradus/tensor.h"
