@@ -1,6 +1,8 @@
 #include "viz/formula.h"
 
+#include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <utility>
 
 #include "gradus/error.h"
@@ -122,7 +124,11 @@ class Parser {
         Formula& script = is_below ? below : above;
         check(script.parts.empty() || script.parts.back().text == "'", "math: two {} in: {}",
               is_below ? "subscripts" : "superscripts", source_);
-        script.parts.push_back(this->script());
+        Formula piece = this->script();
+        if (piece.kind == Kind::row)
+          std::move(piece.parts.begin(), piece.parts.end(), std::back_inserter(script.parts));
+        else
+          script.parts.push_back(std::move(piece));
       } else {
         break;
       }
@@ -138,6 +144,8 @@ class Parser {
           "math: _ and ^ need something after them in: {}", source_);
     const bool is_sign = peek() == '-' || peek() == '+';
     Formula first = atom();
+    check(first.kind != Kind::row || !first.parts.empty(), "math: {{}} holds nothing in: {}",
+          source_);
     if (!is_sign || !(is_digit(peek()) || is_letter(peek()))) return first;
     return {Kind::row, "", {std::move(first), atom()}};
   }

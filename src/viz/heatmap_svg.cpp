@@ -107,7 +107,7 @@ std::string cell(const Heatmap& map, const Heat& heat, const Layout& layout, int
   if (layout.numbers)
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\"{}>{}</text>",
                        x + (layout.cell_width - gap) / 2, y + layout.cell_height / 2 + 4,
-                       std::abs(strength) > 0.55 ? " class=\"strong\"" : "", heat.number(value));
+                       std::abs(strength) > 0.75 ? " class=\"strong\"" : "", heat.number(value));
   if (heat.rows * heat.columns <= 4096)
     svg += fmt::format("<text class=\"readout\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", layout.left,
                        readout_y, escaped(tip));
@@ -161,7 +161,7 @@ std::string heatmap_svg(const Heatmap& map) {
   // The title, the longest tooltip and the legend need some width as well.
   const double width =
       std::max({right + overhang, layout.left + 260.0, 8.5 * columns_of(map.title) + 8});
-  const double height = bottom + 60;
+  const double height = bottom + 50;
 
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"gradus-heatmap\" role=\"img\" "
@@ -172,7 +172,7 @@ std::string heatmap_svg(const Heatmap& map) {
   if (!map.title.empty()) svg += text_at(0, 17, "class=\"title\"", printable(map.title));
   svg += names(map, heat, layout);
   for (int i = 0; i < heat.rows; ++i)
-    for (int j = 0; j < heat.columns; ++j) svg += cell(map, heat, layout, i, j, bottom + 50);
+    for (int j = 0; j < heat.columns; ++j) svg += cell(map, heat, layout, i, j, bottom + 43);
   return svg + legend(heat, layout.left, bottom + 12) + "</svg>\n";
 }
 

@@ -209,16 +209,21 @@ std::string mathml_row(const std::vector<Formula>& parts) {
   return parts.size() == 1 ? content : element("mrow", content);
 }
 
+// Two letters below or above are two indices, "ij"; more are a word.
+std::string mathml_script(const Formula& row) {
+  if (row.parts.size() != 1 || row.parts[0].kind != Kind::word) return mathml(row);
+  const std::string& text = row.parts[0].text;
+  if (text == "T") return "<mi mathvariant=\"normal\">T</mi>";  // transposed, no variable
+  if (text.size() != 2 || symbol(row.parts[0]) != nullptr || text[0] < 0) return mathml(row);
+  return element("mrow", element("mi", text.substr(0, 1)) + element("mi", text.substr(1)));
+}
+
 std::string mathml_scripts(const Formula& f) {
   const bool below = !f.parts[1].parts.empty(), above = !f.parts[2].parts.empty();
   const bool limits = takes_limits(f.parts[0]);
   std::string content = mathml(f.parts[0]);
-  if (below) content += mathml(f.parts[1]);
-  if (above) {
-    const std::vector<Formula>& script = f.parts[2].parts;
-    const bool transposed = script.size() == 1 && script[0].text == "T";
-    content += transposed ? "<mi mathvariant=\"normal\">T</mi>" : mathml(f.parts[2]);
-  }
+  if (below) content += mathml_script(f.parts[1]);
+  if (above) content += mathml_script(f.parts[2]);
   if (below && above) return element(limits ? "munderover" : "msubsup", content);
   if (below) return element(limits ? "munder" : "msub", content);
   return element(limits ? "mover" : "msup", content);

@@ -66,9 +66,10 @@ th, td { padding: .35rem .75rem; text-align: left; white-space: nowrap; }
 th { border-bottom: 1px solid var(--soft); font-weight: 600; }
 td { border-bottom: 1px solid var(--rule); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-math { font-size: 1.15rem; padding: .15rem 0; }
+math { font-size: 1.2rem; padding: .2rem 0; }
 .box { margin: 1.4rem 0; padding: .8rem 1.1rem; border-left: 4px solid var(--kind); border-radius: .2rem; background: var(--tint); --kind: var(--soft); }
 .box p { margin: .4rem 0 0; }
+.box code { background: var(--page); }
 .box strong:first-child { display: block; color: var(--kind); }
 .question { --kind: var(--accent); } .passed { --kind: var(--green); }
 .failed { --kind: var(--red); } .broken { --kind: var(--orange); }

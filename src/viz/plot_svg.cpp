@@ -11,7 +11,7 @@ namespace gradus::viz {
 namespace {
 
 // Pixels of the picture at its natural size.
-constexpr double width = 520, plot_height = 230, letter = 7.2;
+constexpr double width = 460, plot_height = 220, letter = 7.2;
 
 // A range laid out from one pixel to another.
 struct Scale {
@@ -183,7 +183,7 @@ std::string plot_svg(const std::vector<Series>& series, const PlotOptions& optio
   return fmt::format(
              "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"gradus-plot\" role=\"img\" "
              "aria-label=\"{}\" viewBox=\"0 0 {:.0f} {:.0f}\" "
-             "style=\"display:block;width:100%;max-width:680px;min-width:330px\">\n",
+             "style=\"display:block;width:100%;max-width:600px;min-width:330px\">\n",
              escaped(printable(options.title)), width, height) +
          style + body + "</svg>\n";
 }
