@@ -123,23 +123,38 @@ std::vector<std::string> column_heads(const Heat& heat, const Layout& layout, in
   return lines;
 }
 
-// What the shades mean, and what the numbers are counted in.
+// What the shades mean, or what the numbers are counted in.
 std::string legend(const Heat& heat, const Layout& layout, const Terminal& terminal) {
-  std::string text;
-  if (layout.number == 0) {
-    text = heat.diverging ? fmt::format("{:.3g} ", -std::max(-heat.low, heat.high))
-                          : fmt::format("{:.3g} ", heat.low);
-    for (int i = heat.diverging ? -4 : 0; i <= 4; ++i) {
-      const double strength = 0.24 * i;  // one in each quarter
-      text += terminal.colour ? painted("  ", strength, heat.diverging)
-                              : fmt::format("{0}{0}", shade(strength, terminal.unicode));
-    }
-    text += fmt::format(" {:.3g}", heat.diverging ? std::max(-heat.low, heat.high) : heat.high);
-  } else if (heat.exponent != 0) {
-    text = fmt::format("in units of 1e{:+03}", heat.exponent);
+  const auto line = [&](const std::string& text, int columns) {
+    const int indent = layout.margin + 4 + columns <= terminal.width ? layout.margin + 4 : 2;
+    return right_aligned("", indent) + text + "\n";
+  };
+  if (layout.number > 0) {
+    if (heat.exponent == 0) return "";
+    const std::string units = fmt::format("in units of 1e{:+03}", heat.exponent);
+    return line(units, columns_of(units));
   }
-  return text.empty() ? text
-                      : std::string(static_cast<size_t>(layout.margin + 4), ' ') + text + "\n";
+  const int first = heat.diverging ? -4 : 0;
+  const double most = std::max(-heat.low, heat.high);
+  const std::string low = fmt::format("{:.2g}", heat.diverging ? -most : heat.low),
+                    high = fmt::format("{:.2g}", heat.diverging ? most : heat.high);
+  const int columns = columns_of(low) + columns_of(high) + 2;
+  const int each = columns + 2 * (5 - first) + 2 <= terminal.width ? 2 : 1;
+  std::string shades;
+  for (int i = first; i <= 4; ++i) {
+    const double strength = 0.24 * i;  // one in each quarter
+    const char* block = terminal.colour ? " " : shade(strength, terminal.unicode);
+    const std::string text = each == 2 ? fmt::format("{0}{0}", block) : block;
+    shades += terminal.colour ? painted(text, strength, heat.diverging) : text;
+  }
+  return line(low + " " + shades + " " + high, columns + each * (5 - first));
+}
+
+// Each line two columns to the right.
+std::string indented(const std::string& lines) {
+  std::string text = "  ";
+  for (const char c : lines) text += c == '\n' ? "\n  " : std::string(1, c);
+  return text + "\n";
 }
 
 std::string without_trailing_spaces(const std::string& line) {
@@ -163,11 +178,14 @@ std::string heatmap(const Heatmap& map, const Terminal& terminal) {
            "\n";
   };
 
+  const std::string right_axis =
+      shortened(right, terminal.width - layout.margin - 5, terminal.unicode);
+
   std::string text;
-  if (!map.title.empty()) text += "  " + wrapped(printable(map.title), terminal.width - 2) + "\n";
+  if (!map.title.empty()) text = indented(wrapped(printable(map.title), terminal.width - 2));
   for (int begin = 0; begin < heat.columns; begin += layout.per_band) {
     const int end = std::min(heat.columns, begin + layout.per_band);
-    if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right);
+    if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right_axis);
     const auto heads = column_heads(heat, layout, begin, end, terminal);
     for (const std::string& line : heads) text += beside(&line == &heads.back() ? down : "", line);
     for (int i = 0; i < heat.rows; ++i) {
