@@ -229,9 +229,11 @@ std::string GraphTrace::tooltip(const Seen& seen, size_t i) const {
 }
 
 std::string GraphTrace::dot(int64_t small) const {
+  // Operands stand in their order; nslimit ends the search for the last bit of straightness, which
+  // takes minutes where one weight is used in thirty places.
   std::string text =
       "digraph {\n"
-      "  bgcolor=transparent ordering=in nodesep=0.3 ranksep=0.35\n"
+      "  bgcolor=transparent ordering=in nodesep=0.3 ranksep=0.35 nslimit=2\n"
       "  node [shape=box style=rounded fontname=Helvetica fontsize=13 margin=\"0.08,0.05\"]\n"
       "  edge [arrowsize=0.7]\n";
   for (size_t i = 0; i < seen_.size(); ++i) {

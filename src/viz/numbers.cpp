@@ -40,12 +40,12 @@ std::vector<std::string> grid(const Array& a) {
   const size_t columns = a.rank() == 0 ? 1 : static_cast<size_t>(a.size(-1));
   const size_t height = a.rank() < 2 ? 1 : static_cast<size_t>(a.size(-2));
   for (size_t column = 0; column < columns; ++column) {
-    size_t behind = 0, width = 0;  // behind: the point and the digits after it
+    size_t behind = 0, width = 0;  // behind: from the point, or the exponent, on
     const auto each = [&](auto&& change) {
       for (size_t i = column; i < texts.size(); i += columns) change(texts[i]);
     };
     const auto from_point = [](const std::string& text) {
-      return text.size() - std::min(text.find('.'), text.size());
+      return text.size() - std::min(text.find_first_of(".e"), text.size());
     };
     each([&](std::string& text) { behind = std::max(behind, from_point(text)); });
     each([&](std::string& text) {

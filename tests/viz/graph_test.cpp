@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "gradus/ops.h"
@@ -58,7 +59,7 @@ TEST(GraphTrace, TheDotTextOfASmallGraph) {
   y.backward();
   EXPECT_EQ("\n" + graph.dot(), R"(
 digraph {
-  bgcolor=transparent ordering=in nodesep=0.3 ranksep=0.35
+  bgcolor=transparent ordering=in nodesep=0.3 ranksep=0.35 nslimit=2
   node [shape=box style=rounded fontname=Helvetica fontsize=13 margin="0.08,0.05"]
   edge [arrowsize=0.7]
   n1 [class=parameter tooltip="w = parameter\nfloat32 [2]\nvalues from -3 to 2\ngradient from 0.125 to 0.25" style="rounded,filled" penwidth=2 color="#3b82f6" fillcolor="#3b82f61a" label=<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD ALIGN="LEFT"><B>w</B></TD></TR><TR><TD ALIGN="LEFT"><FONT POINT-SIZE="11" COLOR="#000000b0">parameter [2]</FONT></TD></TR><TR><TD ALIGN="LEFT" CELLPADDING="3" BORDER="1" SIDES="LR"><FONT FACE="Courier" POINT-SIZE="12">2&#160;&#160;-3<BR ALIGN="LEFT"/></FONT></TD></TR><TR><TD ALIGN="LEFT"><FONT POINT-SIZE="11" COLOR="#000000b0">gradient</FONT></TD></TR><TR><TD ALIGN="LEFT" CELLPADDING="3" BORDER="1" SIDES="LR" BGCOLOR="#f59e0b2e"><FONT FACE="Courier" POINT-SIZE="12">0.25&#160;&#160;0.125<BR ALIGN="LEFT"/></FONT></TD></TR></TABLE>>]
@@ -295,6 +296,8 @@ TEST(GraphTrace, MatricesAreAlignedAtTheirDecimalPoints) {
             (Row{"1      -12.5", "0.125    3  ", "0.25    -inf"}));
   EXPECT_EQ(grid_of(floats({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2})),
             (Row{"1  2", "3  4", "", "5  6", "7  8"}));
+  EXPECT_EQ(grid_of(floats({-4e-8F, 1.25e-7F, 12}, {3, 1})),
+            (Row{"-4e-8   ", " 1.25e-7", "12      "}));
   EXPECT_EQ(grid_of(floats({1, 20, 3}, {3})), (Row{"1  20  3"}));
 }
 
