@@ -189,11 +189,11 @@ void all_rows(Lesson& lesson) {
                 row("K | token, d_k | {} | how it is found", k.shape()),
                 row("V | token, d_v | {} | what it tells", v.shape())});
   const Tensor p = attention_weights(q, k), o = attention(q, k, v);
-  lesson.predict("What is the shape of Q K^T?", fmt::format("{}", p.shape()),
+  lesson.predict("What is the shape of $Q K^T$?", fmt::format("{}", p.shape()),
                  "(T, d_k) times (d_k, T): a score for each query and key. d_k is summed away.");
   lesson.predict("And the shape of O?", fmt::format("{}", o.shape()),
                  "For each token one mixture of rows of V, so as wide as V.");
-  if (lesson.verbose()) lesson.show("P = softmax(Q K^T / √d_k)", p, query_by_key);
+  if (lesson.verbose()) lesson.show("P", p, query_by_key);
   lesson.check("each row of P sums to 1", sum(p, {1}), Tensor(Array::full({6}, 1, DType::float64)));
   lesson.check("three matrix operations equal the loops of the formula", o,
                Tensor(attention_slowly(q.value(), k.value(), v.value())));
@@ -224,7 +224,7 @@ std::vector<std::string> scale_row(Lesson& lesson, int64_t d_k, double scale) {
 // [scale]
 
 void why_scale(Lesson& lesson) {
-  lesson.section("Why divide by √d_k?");
+  lesson.section("Why divide by $sqrt(d_k)$?");
   lesson.say(
       R"(A dot product of d_k random terms has variance d_k, and softmax turns scores of that size
       into almost one-hot rows. Some textbooks say that the gradient then vanishes, others that it
@@ -239,7 +239,7 @@ void why_scale(Lesson& lesson) {
     scaled.push_back(scale_row(lesson, d_k, 1 / root(d_k)));
   }
   lesson.table(raw);
-  lesson.say("Divided by √d_k:");
+  lesson.say("Divided by $sqrt(d_k)$:");
   lesson.table(scaled);
   lesson.say(
       R"(Both are right, about different queries. Undivided, most rows are saturated (entropy near
@@ -256,11 +256,11 @@ void backward(Lesson& lesson) {
   lesson.section("The way back");
   lesson.say(
       R"(Write S for the scores, P = softmax(S), O = P V, and dO for the gradient of the loss with
-      respect to O. A product C = A B has dA = dC B^T and dB = A^T dC, which gives)");
+      respect to O. A product C = A B has $dA = dC B^T$ and $dB = A^T dC$, which gives)");
   lesson.equation("dV = P^T dO,   dP = dO V^T");
-  lesson.say("A row of softmax has ∂p_j/∂s_i = p_j ([i = j] - p_i). Summed over j with dp_j:");
+  lesson.say("A row of softmax has $partial p_j / partial s_i = p_j ([i = j] - p_i)$. Summed over j with dp_j:");
   lesson.equation("ds_i = p_i (dp_i - sum_{j} p_j dp_j)");
-  lesson.say("and S = Q K^T / √d_k is a product again:");
+  lesson.say("and $S = Q K^T / sqrt(d_k)$ is a product again:");
   lesson.equation("dQ = dS K / sqrt(d_k),   dK = dS^T Q / sqrt(d_k)");
   lesson.say(
       R"(`attention_by_hand` has these five formulas as its backward. Beside it stands what autograd

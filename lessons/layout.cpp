@@ -8,13 +8,23 @@
 #include <cstdlib>
 #include <utility>
 
+#include "gradus/viz/math.h"
 #include "gradus/viz/terminal.h"
 
 namespace gradus::lessons {
 
-std::string without_backticks(std::string text) {
-  std::erase(text, '`');
-  return text;
+std::string plain(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const size_t begin = std::min(text.find('$'), text.size()), end = text.find('$', begin + 1);
+    if (end == std::string_view::npos) break;
+    result += text.substr(0, begin);
+    result += viz::math_text(text.substr(begin + 1, end - begin - 1));
+    text.remove_prefix(end + 1);
+  }
+  result += text;
+  std::erase(result, '`');
+  return result;
 }
 
 std::string unfolded(std::string_view text) {

@@ -10,8 +10,8 @@
 
 namespace gradus::lessons {
 
-/// The same without the backticks of `code`, for the terminal.
-std::string without_backticks(std::string text);
+/// For the terminal: `code` without its backticks, $formula$ as a line of text.
+std::string plain(std::string_view text);
 /// Each run of spaces and line breaks becomes one space.
 std::string unfolded(std::string_view text);
 /// Each line begins so many columns further right.

@@ -79,23 +79,32 @@ void Lesson::State::picture(std::string_view title, const std::string& html) {
 
 void Lesson::section(std::string_view title) {
   state_->mark("exact");
-  const std::string heading = fmt::format("{}  {}", ++state_->sections, title);
+  const std::string heading = fmt::format("{}  {}", ++state_->sections, plain(title));
   std::string rule;
   for (int i = viz::columns_of(heading) + 1; i < std::min(80, state_->terminal.width); ++i)
     rule += state_->terminal.unicode ? "─" : "-";
   state_->print(State::Block::text, state_->styled("1", heading) + " " + state_->styled("2", rule));
-  state_->page.heading(heading);
+  state_->page.heading(fmt::format("{}  {}", state_->sections, title));
 }
 
 void Lesson::paragraph(const std::string& raw) {
   const std::string text = unfolded(raw);
-  state_->print(State::Block::text, viz::wrapped(without_backticks(text), state_->columns()));
+  state_->print(State::Block::text, viz::wrapped(plain(text), state_->columns()));
   state_->page.paragraph(text);
 }
 
 void Lesson::equation(std::string_view formula) {
-  state_->print(State::Block::text, "    " + viz::math_text(formula, state_->terminal.unicode));
-  state_->page.html(viz::math_html(formula));
+  std::vector<std::string> parts;  // a comma and two spaces or more stand between them
+  std::string line;
+  while (!formula.empty()) {
+    const size_t end = std::min(formula.find(",  "), formula.size());
+    parts.emplace_back(formula.substr(0, end));
+    line += fmt::format("{}{}", line.empty() ? "    " : ",   ", viz::math_text(parts.back()));
+    formula.remove_prefix(end);
+    formula.remove_prefix(std::min(formula.find_first_not_of(", "), formula.size()));
+  }
+  state_->print(State::Block::text, line);
+  state_->page.formulas(parts);
 }
 
 void Lesson::table(const viz::TableRows& rows) {
@@ -172,8 +181,7 @@ void Lesson::graph(const viz::GraphTrace& graph, std::string_view title, bool br
 // ---- asking and proving ----
 
 void Lesson::predict(std::string_view question, std::string_view answer, std::string_view why) {
-  const std::string plain = without_backticks(std::string(question));
-  std::string text = indented(viz::wrapped(plain, state_->columns() - 4), 4);
+  std::string text = indented(viz::wrapped(plain(question), state_->columns() - 4), 4);
   text.replace(2, 1, "?");
   state_->print(State::Block::text, state_->styled("1", text));
   std::string given;
@@ -186,16 +194,16 @@ void Lesson::predict(std::string_view question, std::string_view answer, std::st
                                  ? state_->styled("32", "Yes.")
                                  : state_->styled("33", "Not quite."));
   }
-  fmt::print("{}\n", indented(viz::wrapped(without_backticks(fmt::format("{}. {}", answer, why)),
-                                           state_->columns() - 4),
-                              4));
+  fmt::print(
+      "{}\n",
+      indented(viz::wrapped(plain(fmt::format("{}. {}", answer, why)), state_->columns() - 4), 4));
   state_->page.box("question", question, fmt::format("{}. {}", answer, why));
 }
 
 void Lesson::verdict(bool good, std::string_view what) {
   if (!good) ++state_->failures;
   const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗ FAILED:");
-  std::string lines = viz::wrapped(without_backticks(std::string(what)), state_->columns() - 4);
+  std::string lines = viz::wrapped(plain(what), state_->columns() - 4);
   lines = indented(lines, 4).substr(4);
   state_->print(State::Block::report, fmt::format("  {} {}", sign, lines));
   state_->page.box(good ? "passed" : "failed", "", what);
@@ -317,7 +325,7 @@ void Lesson::show_edits() {
   for (size_t i = 0; i < s.edits.size(); ++i) {
     const Edit& edit = s.edits[i];
     const std::string text = unfolded(fmt::format("{} {}", edit.change, edit.effect));
-    const std::string wrapped = viz::wrapped(without_backticks(text), s.columns() - 5);
+    const std::string wrapped = viz::wrapped(plain(text), s.columns() - 5);
     list +=
         fmt::format("  {}. {}\n       {}\n", i + 1, indented(wrapped, 5).substr(5), edit.command);
     s.page.paragraph(fmt::format("{}. {} `{}`", i + 1, text, edit.command));

@@ -80,7 +80,8 @@ class Lesson {
   void say(fmt::format_string<T...> text, T&&... values) {
     paragraph(fmt::format(text, std::forward<T>(values)...));
   }
-  /// A formula on a line of its own, in the notation of gradus/viz/math.h.
+  /// A formula on a line of its own, in the notation of gradus/viz/math.h; a comma and two spaces
+  /// or more separate several.
   void equation(std::string_view formula);
   /// Numbers in aligned columns; the first row is the header.
   void table(const viz::TableRows& rows);

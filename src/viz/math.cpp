@@ -261,8 +261,10 @@ std::string math_text(std::string_view formula, bool unicode) {
   return Text(unicode).of(parse_formula(formula));
 }
 
-std::string math_html(std::string_view formula) {
-  return "<math display=\"block\">" + mathml(parse_formula(formula)) + "</math>\n";
+std::string math_html(std::string_view formula, bool own_line) {
+  const std::string content = mathml(parse_formula(formula));
+  return own_line ? "<math display=\"block\">" + content + "</math>\n"
+                  : "<math>" + content + "</math>";
 }
 
 }  // namespace gradus::viz

@@ -6,6 +6,7 @@
 
 #include "gradus/error.h"
 #include "gradus/io/file.h"
+#include "gradus/viz/math.h"
 #include "viz/text.h"
 
 namespace gradus::viz {
@@ -40,9 +41,8 @@ p { margin: .9rem 0; }
 .subtitle { margin: 0; color: var(--soft); font-size: 1.15rem; }
 a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: .15em; }
 nav { margin: 2rem 0; padding: .2rem 0 .2rem 1.1rem; border-left: 2px solid var(--rule); font-size: .95rem; }
-nav ol { margin: 0; padding: 0; list-style: none; counter-reset: section; }
-nav li { counter-increment: section; margin: .2rem 0; padding-left: 1.8rem; text-indent: -1.8rem; }
-nav li::before { content: counter(section); display: inline-block; width: 1.8rem; text-indent: 0; color: var(--soft); font-variant-numeric: tabular-nums; }
+nav ol { margin: 0; padding: 0; list-style: none; }
+nav li { margin: .2rem 0; }
 nav a { text-decoration: none; color: inherit; }
 nav a:hover { color: var(--accent); text-decoration: underline; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
@@ -66,7 +66,12 @@ th, td { padding: .35rem .75rem; text-align: left; white-space: nowrap; }
 th { border-bottom: 1px solid var(--soft); font-weight: 600; }
 td { border-bottom: 1px solid var(--rule); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
-math { font-size: 1.2rem; padding: .2rem 0; }
+math[display=block] { font-size: 1.2rem; padding: .2rem 0; }
+.formulas { display: flex; flex-wrap: wrap; justify-content: center; gap: .2rem 2.5rem; }
+.formulas math { width: auto; }
+.line { margin: .35rem 0; padding-left: 1.7rem; text-indent: -1.7rem; --kind: var(--soft); }
+.line::before { content: "✓"; display: inline-block; width: 1.7rem; text-indent: 0; color: var(--kind); font-weight: 700; }
+.line.failed::before { content: "✗"; }
 .box { margin: 1.4rem 0; padding: .8rem 1.1rem; border-left: 4px solid var(--kind); border-radius: .2rem; background: var(--tint); --kind: var(--soft); }
 .box p { margin: .4rem 0 0; }
 .box code { background: var(--page); }
@@ -91,7 +96,7 @@ size_t emphasis_end(std::string_view text, size_t at) {
   return text.npos;
 }
 
-// `code` and *emphasis* in a text.
+// `code`, $formula$ and *emphasis* in a text.
 std::string marked(std::string_view text) {
   std::string html;
   size_t done = 0;  // what stands before it is in the result
@@ -101,11 +106,15 @@ std::string marked(std::string_view text) {
   };
   for (size_t at = 0; at < text.size(); at = std::max(at + 1, done)) {
     const size_t end = text[at] == '`'   ? text.find('`', at + 1)
+                       : text[at] == '$' ? text.find('$', at + 1)
                        : text[at] == '*' ? emphasis_end(text, at)
                                          : text.npos;
     if (end == text.npos) continue;
     const std::string_view inside = text.substr(at + 1, end - at - 1);
-    if (text[at] == '`')
+    if (text[at] == '$') {
+      html += escaped(text.substr(done, at - done)) + math_html(inside, false);
+      done = end + 1;
+    } else if (text[at] == '`')
       mark(at, end, escaped(inside), "code");
     else
       mark(at, end, marked(inside), "em");
@@ -154,10 +163,20 @@ void Page::figure(std::string_view html, std::string_view caption) {
   body_ += "</figure>\n";
 }
 
+void Page::formulas(const std::vector<std::string>& formulas) {
+  std::string html = "<div class=\"formulas\">\n";
+  for (const std::string& formula : formulas) html += math_html(formula);
+  body_ += framed(html + "</div>\n");
+}
+
 void Page::box(std::string_view kind, std::string_view title, std::string_view text) {
   static constexpr std::string_view kinds[] = {"question", "passed", "failed", "broken", "note"};
   check(std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds),
         "page: a box is a question, passed, failed, broken or a note, not \"{}\"", kind);
+  if (title.empty() && (kind == "passed" || kind == "failed")) {
+    body_ += "<p class=\"line " + std::string(kind) + "\">" + marked(text) + "</p>\n";
+    return;
+  }
   body_ += "<div class=\"box " + std::string(kind) + "\"><strong>" + marked(title) + "</strong>\n" +
            paragraphs(text) + "</div>\n";
 }

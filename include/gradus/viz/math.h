@@ -16,8 +16,8 @@ namespace gradus::viz {
 /// \throws Error if brackets or groups do not match.
 std::string math_text(std::string_view formula, bool unicode = true);
 
-/// A `<math display="block">` element (MathML Core, which browsers draw themselves). \throws Error
-/// as above.
-std::string math_html(std::string_view formula);
+/// A `<math>` element (MathML Core, which browsers draw themselves), on a line of its own or
+/// within a sentence. \throws Error as above.
+std::string math_html(std::string_view formula, bool own_line = true);
 
 }  // namespace gradus::viz

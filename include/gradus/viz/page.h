@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gradus::viz {
 
@@ -14,7 +15,8 @@ class Page {
 
   /// A heading, with a link in the list of contents.
   void heading(std::string_view text);
-  /// A paragraph. `code` between backticks and *emphasis* are marked; the rest is escaped.
+  /// A paragraph. `code` between backticks, $formula$ in the notation of math.h, and *emphasis* are
+  /// marked; the rest is escaped.
   void paragraph(std::string_view text);
   /// Text in a fixed-width box, as on the terminal, escaped.
   void preformatted(std::string_view text);
@@ -22,7 +24,10 @@ class Page {
   void html(std::string_view html);
   /// The same as a figure with a caption below it; an empty caption leaves it out.
   void figure(std::string_view html, std::string_view caption);
+  /// Formulas that belong together, on a line of their own where there is room.
+  void formulas(const std::vector<std::string>& formulas);
   /// A remark in a box: `kind` ("question", "passed", "failed", "broken", "note") gives its colour.
+  /// What passed or failed and has no title is a line with a mark.
   void box(std::string_view kind, std::string_view title, std::string_view text);
 
   /// The whole file.
