@@ -140,6 +140,7 @@ std::string legend(const Heat& heat, const Layout& layout, const Terminal& termi
                     high = fmt::format("{:.2g}", heat.diverging ? most : heat.high);
   const int columns = columns_of(low) + columns_of(high) + 2;
   const int each = columns + 2 * (5 - first) + 2 <= terminal.width ? 2 : 1;
+  if (columns + each * (5 - first) + 2 > terminal.width) return "";  // no room for it
   std::string shades;
   for (int i = first; i <= 4; ++i) {
     const double strength = 0.24 * i;  // one in each quarter
@@ -168,8 +169,10 @@ std::string heatmap(const Heatmap& map, const Terminal& terminal) {
   const auto axis = [&](const std::string& name, const char* arrow, const char* ascii) {
     return name.empty() ? "" : printable(name) + " " + (terminal.unicode ? arrow : ascii);
   };
-  const std::string down = axis(map.row_axis, "↓", "v"), right = axis(map.column_axis, "→", "->");
+  const std::string down = axis(map.row_axis, "↓", "v");
   const Layout layout = lay_out(heat, columns_of(down), terminal);
+  const std::string right = shortened(axis(map.column_axis, "→", "->"),
+                                      terminal.width - layout.margin - 5, terminal.unicode);
   const auto beside = [&](const std::string& name, const std::string& rest) {
     return without_trailing_spaces(
                "  " +
@@ -178,14 +181,11 @@ std::string heatmap(const Heatmap& map, const Terminal& terminal) {
            "\n";
   };
 
-  const std::string right_axis =
-      shortened(right, terminal.width - layout.margin - 5, terminal.unicode);
-
   std::string text;
   if (!map.title.empty()) text = indented(wrapped(printable(map.title), terminal.width - 2));
   for (int begin = 0; begin < heat.columns; begin += layout.per_band) {
     const int end = std::min(heat.columns, begin + layout.per_band);
-    if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right_axis);
+    if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right);
     const auto heads = column_heads(heat, layout, begin, end, terminal);
     for (const std::string& line : heads) text += beside(&line == &heads.back() ? down : "", line);
     for (int i = 0; i < heat.rows; ++i) {

@@ -44,6 +44,7 @@ std::vector<bool> numeric_columns(const TableRows& rows) {
 
 std::string table(const TableRows& rows, bool unicode) {
   const std::vector<bool> right = numeric_columns(rows);
+  if (right.empty()) return "";
   std::vector<int> widths(right.size());
   for (const auto& row : rows)
     for (size_t j = 0; j < row.size(); ++j)

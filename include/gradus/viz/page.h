@@ -11,12 +11,14 @@ namespace gradus::viz {
 /// A page that grows from top to bottom. Its look, light and dark, is inside it.
 class Page {
  public:
+  /// Both are shown at the top; the title also names the window.
   Page(std::string title, std::string subtitle);
 
   /// A heading, with a link in the list of contents.
   void heading(std::string_view text);
-  /// A paragraph. `code` between backticks, $formula$ in the notation of math.h, and *emphasis* are
-  /// marked; the rest is escaped.
+  /// A paragraph, or several with blank lines between them. `code` between backticks, $formula$ in
+  /// the notation of math.h, and *emphasis* are marked; the rest is escaped. So are headings, titles,
+  /// captions and boxes.
   void paragraph(std::string_view text);
   /// Text in a fixed-width box, as on the terminal, escaped.
   void preformatted(std::string_view text);
@@ -27,7 +29,7 @@ class Page {
   /// Formulas that belong together, on a line of their own where there is room.
   void formulas(const std::vector<std::string>& formulas);
   /// A remark in a box: `kind` ("question", "passed", "failed", "broken", "note") gives its colour.
-  /// What passed or failed and has no title is a line with a mark.
+  /// What passed or failed and has no title is a line with a mark. \throws Error for any other kind.
   void box(std::string_view kind, std::string_view title, std::string_view text);
 
   /// The whole file.

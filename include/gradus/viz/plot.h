@@ -36,9 +36,12 @@ struct PlotOptions {
 std::string plot(const std::vector<Series>& series, const PlotOptions& options = {},
                  const Terminal& terminal = Terminal::standard_output());
 
-/// The same as an SVG that scales with the page and follows its colour (`currentColor`); a point's
-/// numbers are in its tooltip. `width` and `height` of the options do not matter. \throws Error if
-/// a series has not as many x as y.
+/// The same as an SVG that scales with the page and follows its colour (`currentColor`). A point's
+/// numbers are in its tooltip, and below the plot while one points at it or has tapped it; of a
+/// line of more than 200 points, only of some. Colours are the page's custom properties
+/// `--series-0` to
+/// `--series-5`, if it has them. `width` and `height` of the options do not matter. \throws Error
+/// if a series has not as many x as y.
 std::string plot_svg(const std::vector<Series>& series, const PlotOptions& options = {});
 
 }  // namespace gradus::viz
