@@ -69,7 +69,7 @@ std::string painted(const std::string& text, double strength, bool diverging) {
 // The character that stands for a strength: one for each quarter, and none up to a twentieth.
 const char* shade(double strength, bool unicode) {
   static constexpr const char* blocks[] = {" ", "░", "▒", "▓", "█"};
-  static constexpr const char* ascii[] = {" ", ".", ":", "+", "#"};
+  static constexpr const char* ascii[] = {" ", ".", ":", "*", "#"};
   const double size = std::abs(strength);
   const auto level =
       size < 0.05 ? size_t{0} : std::min<size_t>(4, 1 + static_cast<size_t>(4 * size));

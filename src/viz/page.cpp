@@ -52,8 +52,8 @@ pre { margin: 1.2rem 0; padding: .8rem 1rem; border-radius: .4rem; background: v
 .frame {
   margin: 1.4rem 0; overflow-x: auto;
   background:
-    linear-gradient(90deg, var(--page) 40%, transparent) left / 2rem 100% no-repeat local,
-    linear-gradient(270deg, var(--page) 40%, transparent) right / 2rem 100% no-repeat local,
+    linear-gradient(90deg, var(--page) 40%, transparent) 0 -1px / 2rem calc(100% + 2px) no-repeat local,
+    linear-gradient(270deg, var(--page) 40%, transparent) 100% -1px / 2rem calc(100% + 2px) no-repeat local,
     linear-gradient(90deg, var(--shade), transparent) left / .7rem 100% no-repeat scroll,
     linear-gradient(270deg, var(--shade), transparent) right / .7rem 100% no-repeat scroll;
 }

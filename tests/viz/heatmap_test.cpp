@@ -54,7 +54,7 @@ TEST(Heatmap, NumbersStandBesideTheirShades) {
             "  query v        The      cat      sat\n"
             "      The    ## 1.00     0.00     0.00\n"
             "      cat    :: 0.25  ## 0.75     0.00\n"
-            "      sat       0.04  ++ 0.60  :: 0.36\n");
+            "      sat       0.04  ** 0.60  :: 0.36\n");
 }
 
 TEST(Heatmap, ColoursSetBothTheBackgroundAndTheForeground) {
@@ -92,7 +92,7 @@ TEST(Heatmap, TheScaleIsTheGivenOneOrTheExtremes) {
     return lines_of(
         heatmap({"", Array::of({1, 2, 3}, {1, 3}), "", "", {}, {}, low, high}, ascii))[1];
   };
-  EXPECT_EQ(shades(0, 0), "  0       1.00  ++ 2.00  ## 3.00");
+  EXPECT_EQ(shades(0, 0), "  0       1.00  ** 2.00  ## 3.00");
   EXPECT_EQ(shades(0, 10), "  0    .. 1.00  .. 2.00  :: 3.00");
   EXPECT_EQ(shades(2, 2.5), "  0       1.00     2.00  ## 3.00");
   const Heatmap even{"", Array::full({1, 2}, 7), "", "", {}, {}};

@@ -22,7 +22,7 @@ struct Heatmap {
 
 /// Text of at most `terminal.width` columns: in each cell the number over a block whose shade says
 /// how large it is, a colour where the terminal has colours, otherwise one of the characters
-/// " ░▒▓█" (" .:+#" in ASCII) beside the number. Where low < 0 < high, zero is neutral, negative
+/// " ░▒▓█" (" .:*#" in ASCII) beside the number. Where low < 0 < high, zero is neutral, negative
 /// numbers are blue, positive ones orange, and each has its sign.
 ///
 /// Numbers have two decimals, fewer from 100 up; if all are below 0.1, or one is above 9999, they
