@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# bootstrap.sh gpt|test|lint: does this machine have what the stage needs?
+# bootstrap.sh gpt|test|lint|docs|browser: does this machine have what the stage needs?
 #
 # It looks by trying: a small C++20 program is compiled and linked with $CXX and the flags of the
-# build. Nothing missing: it says nothing. Something missing: it installs it with apt-get where that
-# asks for no password; elsewhere it prints the commands to type, and fails.
+# build; programs and files are looked for where they will be used. Nothing missing: it says nothing.
+# Something missing: it installs it with apt-get where that asks for no password; elsewhere it prints
+# the commands to type, and fails.
 set -u
 stage=$1
 CXX=${CXX:-g++} FLAGS=${FLAGS:-} LDFLAGS=${LDFLAGS:-} SANITIZE=${SANITIZE:-}
@@ -11,7 +12,7 @@ CLANG_FORMAT=${CLANG_FORMAT:-clang-format}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
-# ---- What each need is called by apt, dnf, pacman and brew; a dash: comes with the compiler ------
+# ---- What each need is called by apt, dnf, pacman and brew; a dash: comes with another, or in none -
 
 compiler=${CXX##* }      # "ccache g++-13" -> g++-13
 compiler=${compiler##*/} # /usr/bin/g++ -> g++
@@ -30,6 +31,14 @@ nlohmann-json nlohmann-json3-dev      json-devel        nlohmann-json  nlohmann-
 CLI11         libcli11-dev            cli11-devel       cli11          cli11
 GoogleTest    libgtest-dev            gtest-devel       gtest          googletest
 clang-format  clang-format            clang-tools-extra clang          clang-format
+graphviz      graphviz                graphviz          graphviz       graphviz
+doxygen       doxygen                 doxygen           doxygen        doxygen
+doxygen-awesome-css doxygen-awesome-css -               -              -
+MathJax       libjs-mathjax           mathjax           -              -
+python3       python3                 python3           python         python3
+chromium      chromium                chromium          chromium       google-chrome
+chromedriver  chromium-driver         chromedriver      -              chromedriver
+selenium      python3-selenium        python3-selenium  python-selenium -
 "
 packages() {  # packages COLUMN NEED...: the names in that column
   local column=$1 need; shift
@@ -39,12 +48,27 @@ packages() {  # packages COLUMN NEED...: the names in that column
 
 # ---- What is missing -----------------------------------------------------------------------------
 
+needs='' libraries='' tools=''  # what has a header, which of them are linked, and what else is looked for
 case $stage in
-  gpt)  why='the library and the lessons need' needs='fmt nlohmann-json CLI11' libraries='fmt' ;;
-  test) why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' ;;
-  lint) why='make lint needs' needs='clang-format' libraries='' ;;
-  *)    echo "bootstrap.sh: no such stage: $stage" >&2; exit 1 ;;
+  gpt)     why='the library and the lessons need' needs='fmt nlohmann-json CLI11' libraries='fmt' ;;
+  test)    why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' tools='graphviz' ;;
+  lint)    why='make lint needs' tools='clang-format' ;;
+  docs)    why='make docs needs' tools='doxygen graphviz doxygen-awesome-css MathJax python3' ;;
+  browser) why='make docs-check needs' tools='chromium chromedriver selenium' ;;
+  *)       echo "bootstrap.sh: no such stage: $stage" >&2; exit 1 ;;
 esac
+is_there() {
+  case $1 in
+    clang-format)        command -v "$CLANG_FORMAT" ;;
+    graphviz)            command -v dot ;;
+    doxygen-awesome-css) [ -e /usr/share/doxygen-awesome-css/doxygen-awesome.css ] ;;  # where docs/Doxyfile
+    MathJax)             [ -e /usr/share/javascript/mathjax/MathJax.js ] ;;  # and docs/site/build.sh look
+    chromium)            command -v chromium || command -v chromium-browser || command -v google-chrome ||
+                           [ -e '/Applications/Google Chrome.app' ] ;;
+    selenium)            "$(command -v /usr/bin/python3 || echo python3)" -c 'import selenium.webdriver' ;;
+    *)                   command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
 header_of() {
   case $1 in
     fmt) echo fmt/core.h ;; nlohmann-json) echo nlohmann/json.hpp ;; CLI11) echo CLI/CLI.hpp ;; GoogleTest) echo gtest/gtest.h ;;
@@ -66,13 +90,11 @@ compiles() {
 find_missing() {
   local need library found
   missing=()
-  if [ "$stage" = lint ]; then
-    command -v "$CLANG_FORMAT" >/dev/null || missing=(clang-format)
-    return
-  fi
+  for need in $tools; do is_there "$need" || missing+=("$need"); done
+  [ "$needs" ] || return 0  # nothing is compiled
   # shellcheck disable=SC2086
   if ! command -v $CXX >/dev/null; then
-    missing=(compiler)
+    missing+=(compiler)
     for need in $needs; do [ -e "/usr/include/$(header_of "$need")" ] || missing+=("$need"); done
     return
   fi
@@ -80,7 +102,7 @@ find_missing() {
     printf '#if !__has_include(<%s>)\nmissing %s\n#endif\n' "$(header_of "$need")" "$need"
   done > "$dir/headers.cpp"
   # shellcheck disable=SC2086
-  missing=($($CXX -std=c++20 $FLAGS -E "$dir/headers.cpp" 2>/dev/null | awk '$1 == "missing" { print $2 }'))
+  missing+=($($CXX -std=c++20 $FLAGS -E "$dir/headers.cpp" 2>/dev/null | awk '$1 == "missing" { print $2 }'))
   # shellcheck disable=SC2046,SC2086
   [ ${#missing[@]} -eq 0 ] && compiles -fopenmp ${SANITIZE:+-fsanitize=$SANITIZE} $(printf -- '-l%s ' $libraries) && return
   if ! compiles; then
@@ -102,11 +124,21 @@ listed() { sed 's/ /, /g; s/compiler/a C++20 compiler/' <<<"${missing[*]}"; }
 explain() {
   echo "Gradus: $why what this machine lacks: $(listed)."
   echo "Install it, then run the same command again:"
-  echo "  Debian, Ubuntu:  sudo apt-get install $(packages 2 "${missing[@]}")"
-  echo "  Fedora:          sudo dnf install $(packages 3 "${missing[@]}")"
-  echo "  Arch:            sudo pacman -S $(packages 4 "${missing[@]}")"
-  echo "  macOS:           brew install $(packages 5 "${missing[@]}")"
-  if [ "$(uname)" = Darwin ]; then  # Apple's own compiler has no OpenMP, and looks nowhere near Homebrew
+  local column=2 system
+  for system in 'Debian, Ubuntu:  sudo apt-get install' 'Fedora:          sudo dnf install' \
+                'Arch:            sudo pacman -S' 'macOS:           brew install'; do
+    [ -z "$(packages $column "${missing[@]}")" ] || echo "  $system $(packages $column "${missing[@]}")"
+    column=$((column + 1))
+  done
+  case " ${missing[*]} " in *" doxygen-awesome-css "* | *" MathJax "*)
+    echo "Without a package: the site takes doxygen-awesome-css 2.1 from /usr/share/doxygen-awesome-css"
+    echo "and MathJax 2.7 from /usr/share/javascript/mathjax, where Debian's packages put them."
+  esac
+  case " ${missing[*]} " in *" selenium "*)
+    echo "Without a package: python3 -m pip install selenium"
+  esac
+  # Apple's own compiler has no OpenMP, and looks nowhere near Homebrew.
+  if [ "$needs" ] && [ "$(uname)" = Darwin ]; then
     echo "and tell make where Homebrew keeps things:"
     echo "  make CXX=\$(brew --prefix llvm)/bin/clang++ \\"
     echo "    CPPFLAGS=\"-I\$(brew --prefix)/include -I\$(brew --prefix libomp)/include\" \\"
