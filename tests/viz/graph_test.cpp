@@ -118,10 +118,12 @@ TEST(GraphTrace, AConstantIsKnownByItsPlaceInMemory) {
   const Tensor c(floats({1, 2, 3, 4, 5, 6}, {2, 3})), copy = c;
   const Tensor equal(floats({1, 2, 3, 4, 5, 6}, {2, 3}));
   const Tensor again(c.value().transpose().transpose()), turned(c.value().transpose());
-  const Tensor row(c.value().slice(0, 0, 1)), same_row(c.value().select(0, 0).unsqueeze(0));
+  const Tensor row(c.value().slice(0, 0, 1)), same_row(c.value().select(0, 0).unsqueeze(0)),
+      other_row(c.value().slice(0, 1, 2));
   GraphTrace graph;
-  for (const Tensor& t : {c, copy, again, equal, turned, row, same_row}) neg(t);
-  EXPECT_EQ(column(graph, inputs), (Row{"", "1", "1", "1", "", "5", "", "7", "", "9", "9"}));
+  for (const Tensor& t : {c, copy, again, equal, turned, row, same_row, other_row}) neg(t);
+  EXPECT_EQ(column(graph, inputs),
+            (Row{"", "1", "1", "1", "", "5", "", "7", "", "9", "9", "", "12"}));
   EXPECT_EQ(column(graph, values)[6], "1 4 / 2 5 / 3 6");
 }
 
@@ -477,6 +479,8 @@ TEST(GraphSvg, AProgramThatFailsIsQuoted) {
   EXPECT_EQ(error_with_dot("#!/bin/sh\necho 'syntax error in line 7' >&2\nexit 3\n"),
             "graph: `dot` failed (exit status 3): syntax error in line 7\n");
   EXPECT_EQ(error_with_dot("#!/bin/sh\nkill -9 $$\n"), "graph: `dot` failed (signal 9): ");
+  EXPECT_EQ(error_with_dot("#!/bin/sh\necho '<svg></svg>'; echo half of it >&2; exit 1\n"),
+            "graph: `dot` failed (exit status 1): half of it\n");
   EXPECT_EQ(error_with_dot("#!/bin/sh\necho nothing to see\n"),
             "graph: `dot` failed (exit status 0): ");
   EXPECT_EQ(error_with_dot("#!/nowhere/interpreter\n"), missing_dot);
