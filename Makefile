@@ -148,6 +148,8 @@ $(B)/ready-%: .make/bootstrap.sh
 	  CLANG_FORMAT='$(CLANG_FORMAT)' bash .make/bootstrap.sh $*
 	@mkdir -p $(@D) && touch $@
 $(B)/ready-lint: | $(B)/ready-gpt
+$(B)/ready-docs: | $(B)/ready-gpt
+$(B)/ready-browser: | $(B)/ready-docs
 $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
 
 -include $(ALL_OBJECTS:.o=.d)

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "gradus/viz/math.h"
 #include "gradus/viz/terminal.h"
@@ -53,7 +54,7 @@ std::string in_ascii(std::string_view text) {
       {"√", "sqrt "}, {"·", "*"},  {"∂", "d"},   {"→", "->"},    {"↓", "|"},   {"─", "-"},
       {"×", "x"},     {"≤", "<="}, {"≥", ">="},  {"≈", "~"},     {"Σ", "sum"}, {"✓", "ok"},
       {"✗", "!!"},    {"ᵀ", "^T"}, {"ε", "eps"}, {"σ", "sigma"}, {"µ", "mu"},  {"μ", "mu"},
-      {"²", "^2"},    {"±", "+-"}, {"−", "-"},   {"…", "..."}};
+      {"¹", "^1"},    {"²", "^2"}, {"±", "+-"},  {"−", "-"},     {"…", "..."}};
   std::string result;
   while (!text.empty()) {
     const auto* known = std::find_if(std::begin(spellings), std::end(spellings),
@@ -79,24 +80,37 @@ std::string slug(std::string_view title) {
   return result;
 }
 
-bool same_answer(std::string given, std::string expected) {
-  const auto tidy = [](std::string& text) {
-    std::erase_if(text, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  };
-  tidy(given);
-  tidy(expected);
-  char *given_end = nullptr, *expected_end = nullptr;
-  const double a = std::strtod(given.c_str(), &given_end);
-  const double b = std::strtod(expected.c_str(), &expected_end);
-  if (!given.empty() && *given_end == '\0' && !expected.empty() && *expected_end == '\0')
+namespace {
+
+std::vector<double> numbers_in(const std::string& text) {
+  std::vector<double> numbers;
+  for (const char* at = text.c_str(); *at != '\0';) {
+    char* end = nullptr;
+    const bool begins =
+        std::isdigit(static_cast<unsigned char>(*at)) != 0 || *at == '-' || *at == '.';
+    const double value = begins ? std::strtod(at, &end) : 0;
+    if (begins && end != at) numbers.push_back(value);
+    at = begins && end != at ? end : at + 1;
+  }
+  return numbers;
+}
+
+std::string letters_in(const std::string& text) {
+  std::string letters;
+  for (const char c : text)
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0)
+      letters += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return letters;
+}
+
+}  // namespace
+
+bool same_answer(const std::string& given, const std::string& expected) {
+  const std::vector<double> ours = numbers_in(given), right = numbers_in(expected);
+  if (right.empty()) return letters_in(given) == letters_in(expected);
+  return std::equal(ours.begin(), ours.end(), right.begin(), right.end(), [](double a, double b) {
     return std::abs(a - b) <= 0.05 * std::abs(b) + 1e-12;
-  const auto bare = [](std::string text) {
-    std::erase_if(
-        text, [](char c) { return std::string_view("[](){}").find(c) != std::string_view::npos; });
-    return text;
-  };
-  return bare(given) == bare(expected);
+  });
 }
 
 std::string number(double value, int decimals) {

@@ -60,6 +60,12 @@ void Lesson::State::print(Block block, std::string_view text) {
   std::fflush(stdout);
 }
 
+std::string Lesson::State::folded(std::string_view text, int margin) const {
+  const std::string bare = plain(text);
+  return indented(viz::wrapped(terminal.unicode ? bare : in_ascii(bare), columns() - margin),
+                  margin);
+}
+
 std::string Lesson::State::styled(const char* code, std::string_view text) const {
   return terminal.colour ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
 }
@@ -69,8 +75,8 @@ void Lesson::State::mark(std::string_view tolerance) {
   marked = tolerance;
 }
 
-void Lesson::State::picture(std::string_view title, const std::string& html) {
-  page.figure(html, title);
+void Lesson::State::picture(std::string_view title, const std::string& html, bool has_title) {
+  page.figure(html, has_title ? "" : title);
   if (options.pictures.empty()) return;
   io::write_file(fmt::format("{}/{}-{}.html", options.pictures, name, slug(title)), html);
 }
@@ -79,7 +85,7 @@ void Lesson::State::picture(std::string_view title, const std::string& html) {
 
 void Lesson::section(std::string_view title) {
   state_->mark("exact");
-  const std::string heading = fmt::format("{}  {}", ++state_->sections, plain(title));
+  const std::string heading = state_->folded(fmt::format("{}  {}", ++state_->sections, title), 0);
   std::string rule;
   for (int i = viz::columns_of(heading) + 1; i < std::min(80, state_->terminal.width); ++i)
     rule += state_->terminal.unicode ? "─" : "-";
@@ -89,7 +95,7 @@ void Lesson::section(std::string_view title) {
 
 void Lesson::paragraph(const std::string& raw) {
   const std::string text = unfolded(raw);
-  state_->print(State::Block::text, viz::wrapped(plain(text), state_->columns()));
+  state_->print(State::Block::text, state_->folded(text, 0));
   state_->page.paragraph(text);
 }
 
@@ -139,14 +145,16 @@ void Lesson::show(std::string_view name, const Array& values, const Axes& axes, 
 
 void Lesson::beside(std::string_view name_a, const Tensor& a, const Axes& axes_a,
                     std::string_view name_b, const Tensor& b, const Axes& axes_b, int decimals) {
+  std::vector<std::pair<std::string, std::string>> html;
   const auto block = [&](std::string_view name, const Tensor& t, const Axes& axes) {
     const std::string title = fmt::format("{} {}", name, t.shape());
     const viz::TableRows rows = matrix_rows(t.value(), axes, decimals);
-    state_->page.figure(viz::table_html(rows), title);
+    html.push_back({title, viz::table_html(rows)});
     return fmt::format("  {}\n", title) + viz::table(rows, state_->terminal.unicode);
   };
   const std::string left = block(name_a, a, axes_a), right = block(name_b, b, axes_b);
   state_->print(State::Block::text, side_by_side(left, right, state_->columns()));
+  state_->page.pair(html[0].second, html[0].first, html[1].second, html[1].first);
 }
 
 void Lesson::text(std::string_view lines) {
@@ -158,21 +166,22 @@ void Lesson::text(std::string_view lines) {
 
 void Lesson::heatmap(const viz::Heatmap& map) {
   state_->print(State::Block::text, viz::heatmap(map, state_->terminal));
-  state_->picture(map.title, viz::heatmap_svg(map));
+  state_->picture(map.title, viz::heatmap_svg(map), true);
 }
 
 void Lesson::plot(const std::vector<viz::Series>& series, const viz::PlotOptions& options) {
   state_->print(State::Block::text, viz::plot(series, options, state_->terminal));
-  state_->picture(options.title, viz::plot_svg(series, options));
+  state_->picture(options.title, viz::plot_svg(series, options), true);
 }
 
 void Lesson::graph(const viz::GraphTrace& graph, std::string_view title, bool brief) {
   if (!brief || verbose())
-    state_->print(State::Block::text, fmt::format("  {}\n", title) +
-                                          viz::table(graph.table(), state_->terminal.unicode));
+    state_->print(State::Block::text,
+                  fmt::format("  {}\n", title) +
+                      viz::table(graph.table(4, state_->columns()), state_->terminal.unicode));
   if (!state_->wants_pictures()) return;
   try {
-    state_->picture(title, graph.svg());
+    state_->picture(title, graph.svg(), false);
   } catch (const Error& error) {  // without Graphviz the page says what is missing
     state_->page.box("note", title, error.what());
   }
@@ -181,12 +190,12 @@ void Lesson::graph(const viz::GraphTrace& graph, std::string_view title, bool br
 // ---- asking and proving ----
 
 void Lesson::predict(std::string_view question, std::string_view answer, std::string_view why) {
-  std::string text = indented(viz::wrapped(plain(question), state_->columns() - 4), 4);
+  std::string text = state_->folded(question, 4);
   text.replace(2, 1, "?");
   state_->print(State::Block::text, state_->styled("1", text));
   std::string given;
   if (state_->options.predict) {
-    fmt::print("    Your answer: ");
+    fmt::print("    Your answer: {}", state_->terminal.live ? "" : "\n");
     std::fflush(stdout);
     if (!std::getline(std::cin, given)) state_->options.predict = false;  // nobody is there
     if (state_->options.predict && !given.empty())
@@ -194,17 +203,14 @@ void Lesson::predict(std::string_view question, std::string_view answer, std::st
                                  ? state_->styled("32", "Yes.")
                                  : state_->styled("33", "Not quite."));
   }
-  fmt::print(
-      "{}\n",
-      indented(viz::wrapped(plain(fmt::format("{}. {}", answer, why)), state_->columns() - 4), 4));
+  fmt::print("{}\n", state_->folded(fmt::format("{}. {}", answer, why), 4));
   state_->page.box("question", question, fmt::format("{}. {}", answer, why));
 }
 
 void Lesson::verdict(bool good, std::string_view what) {
   if (!good) ++state_->failures;
   const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗ FAILED:");
-  std::string lines = viz::wrapped(plain(what), state_->columns() - 4);
-  lines = indented(lines, 4).substr(4);
+  const std::string lines = state_->folded(what, 4).substr(4);
   state_->print(State::Block::report, fmt::format("  {} {}", sign, lines));
   state_->page.box(good ? "passed" : "failed", "", what);
 }
@@ -295,7 +301,9 @@ void Lesson::change_one_line(std::initializer_list<Edit> edits) { state_->edits 
 void Lesson::show_gradients() {
   State& s = *state_;
   if (s.gradients.empty()) return;
-  section("Gradients");
+  section("Gradient check");
+  say(R"(Each element of each input is nudged up and down; how the result changes is compared with what
+      backward says.)");
   viz::TableRows rows{{"function", "elements", "worst relative error", "at"}};
   int64_t elements = 0;
   const GradcheckResult* worst = &s.gradients.front();
@@ -308,8 +316,8 @@ void Lesson::show_gradients() {
   const bool all_passed = std::all_of(s.gradients.begin(), s.gradients.end(),
                                       [](const GradcheckResult& r) { return r.passed; });
   verdict(all_passed,
-          fmt::format("{} gradients of {} functions: backward agrees with differences to 1e-6",
-                      elements, s.gradients.size()));
+          fmt::format("{} partial derivatives of {} function{}: they agree to 1e-6", elements,
+                      s.gradients.size(), s.gradients.size() == 1 ? "" : "s"));
   s.mark("unchecked");
   s.print(State::Block::report, fmt::format("    worst {:.0e}, at {}{} of {}", worst->worst.error,
                                             worst->worst.input, worst->worst.index, worst->name));
@@ -325,9 +333,7 @@ void Lesson::show_edits() {
   for (size_t i = 0; i < s.edits.size(); ++i) {
     const Edit& edit = s.edits[i];
     const std::string text = unfolded(fmt::format("{} {}", edit.change, edit.effect));
-    const std::string wrapped = viz::wrapped(plain(text), s.columns() - 5);
-    list +=
-        fmt::format("  {}. {}\n       {}\n", i + 1, indented(wrapped, 5).substr(5), edit.command);
+    list += fmt::format("  {}. {}\n       {}\n", i + 1, s.folded(text, 5).substr(5), edit.command);
     s.page.paragraph(fmt::format("{}. {} `{}`", i + 1, text, edit.command));
   }
   s.print(State::Block::text, list);

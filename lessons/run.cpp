@@ -69,11 +69,11 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
   app.add_option("--html", options.html, "Write all it showed as one page")->type_name("FILE");
   app.add_option("--seed", options.seed, "Same seed, same numbers")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Default: one for each core")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   app.add_option("--pictures", options.pictures)->group("")->check(CLI::ExistingDirectory);
   app.add_flag("--contract", options.contract)->group("");
   if (chapter.more_flags) chapter.more_flags(app);
@@ -98,11 +98,11 @@ void announce(const Lesson::State& s) {
   fmt::print("{}\n", s.styled("1", fmt::format("Lesson {}: {}", here.number, here.title)));
   if (s.options.contract) return;
   const double pace = slowness();
-  const std::string cost =
-      s.options.quick || !s.options.break_name.empty()
-          ? in_seconds(pace * s.chapter.quick_seconds)
-          : fmt::format("{}; with --quick {}", in_seconds(pace * s.chapter.seconds),
-                        in_seconds(pace * s.chapter.quick_seconds));
+  const std::string full = in_seconds(pace * s.chapter.seconds),
+                    quick = in_seconds(pace * s.chapter.quick_seconds);
+  const std::string cost = s.options.quick || !s.options.break_name.empty() ? quick
+                           : full == quick                                  ? full
+                                           : fmt::format("{}, with --quick {}", full, quick);
   fmt::print("{}\n", s.styled("2", fmt::format("On this machine it takes {}.", cost)));
 }
 

@@ -44,12 +44,15 @@ struct Lesson::State {
   int columns() const { return std::min(80, terminal.width); }
   bool wants_pictures() const { return !options.html.empty() || !options.pictures.empty(); }
   void print(Block block, std::string_view text);
+  /// For the terminal: marks taken out, characters that it knows, lines no longer than `columns()`
+  /// less the margin.
+  std::string folded(std::string_view text, int margin) const;
   /// Text with a terminal's style ("1" bold, "32" green), where it has any.
   std::string styled(const char* code, std::string_view text) const;
   /// For the contract: how the lines that follow are compared.
   void mark(std::string_view tolerance);
   /// A figure on the page and, if asked for, in a file of its own.
-  void picture(std::string_view title, const std::string& html);
+  void picture(std::string_view title, const std::string& html, bool has_title);
 };
 
 }  // namespace gradus::lessons

@@ -8,7 +8,7 @@ namespace gradus::lessons {
 namespace {
 
 const std::vector<std::string> words{"The", "cat", "sat", "on", "the", "mat"};
-const Axes token_by_token{"query", "key", words, words};
+const Axes query_by_key{"query", "key", words, words};
 
 Tensor correct_weights(const Tensor& q, const Tensor& k) {
   return softmax(matmul(q, transpose(k)) / std::sqrt(static_cast<double>(q.size(-1))));
@@ -21,13 +21,14 @@ double entropy(const Tensor& p) {  // mean over the rows, in nats
 void no_scale(Lesson& lesson) {
   const Tensor q(lesson.randn({6, 64})), k(lesson.randn({6, 64}));
   const Tensor correct = correct_weights(q, k), broken = softmax(matmul(q, transpose(k)));
-  lesson.compare("P, d_k = 64", correct, broken, token_by_token);
+  lesson.compare("P, d_k = 64", correct, broken, query_by_key);
   lesson.say("The entropy of a row, log 6 = 1.79 at most: {:.2f} and {:.2f} nats.",
              entropy(correct), entropy(broken));
   lesson.symptom("most rows are almost one-hot", entropy(broken) < 0.5 && entropy(correct) > 1.2);
   lesson.say(
-      "Nothing crashes, and every gradient is right for what is computed. The model just starts "
-      "with rows that cannot learn (section 3).");
+      R"(Nothing crashes, and every gradient is right for what is computed. But the model begins with
+      its mind made up: for the usual query the gradient of Q and K is smaller, for a few it is many
+      times too large (section 3).)");
 }
 
 void wrong_axis(Lesson& lesson) {
@@ -36,7 +37,7 @@ void wrong_axis(Lesson& lesson) {
     return softmax(matmul(a, transpose(b)) / 2, 0);
   };
   const Tensor correct = correct_weights(q, k), broken = weights(q, k);
-  lesson.compare("P", correct, broken, token_by_token);
+  lesson.compare("P", correct, broken, query_by_key);
   lesson.show("sum of each row, broken", sum(broken, {1}), {"", "", {}, words});
   lesson.symptom("rows do not sum to 1",
                  largest_difference(sum(broken, {1}), sum(correct, {1})) > 0.1);
@@ -46,9 +47,8 @@ void wrong_axis(Lesson& lesson) {
                    [&](const std::vector<Tensor>& x) { return weights(x[0], x[1]); },
                    {{"Q", q.value()}, {"K", k.value()}});
   lesson.say(
-      "The gradient check passes: it is the right gradient of the wrong function. Only a "
-      "comparison with "
-      "what was meant, the loops of section 2, finds this one.");
+      R"(The gradient check below passes: it is the right gradient of the wrong function. It cannot find
+      this slip; the sums of the rows and the loops of section 2 do.)");
 }
 
 void k_not_transposed(Lesson& lesson) {
@@ -59,27 +59,27 @@ void k_not_transposed(Lesson& lesson) {
     lesson.text(error.what());
     lesson.symptom("Q K is refused: the shapes do not fit", true);
   }
-  lesson.say("Unless there are as many tokens as features, T = d_k = 6. Then it runs:");
+  lesson.say(
+      R"(Unless there are as many tokens as features, T = d_k = 6. Then it runs. One symptom is left:
+      true weights move with their tokens, so the reversed sentence has the reversed map.)");
   const Tensor q(lesson.randn({6, 6})), k(lesson.randn({6, 6}));
   const auto weights = [](const Tensor& a, const Tensor& b) {
     return softmax(matmul(a, b) / std::sqrt(6.0));
   };
-  lesson.compare("P, d_k = T", correct_weights(q, k), weights(q, k), token_by_token);
+  lesson.compare("P, d_k = T", correct_weights(q, k), weights(q, k), query_by_key);
   const auto reversed = [](const Tensor& t) {
     return index_select(t, 0, Array::of_indices({5, 4, 3, 2, 1, 0}, {6}));
   };
   const Tensor expected =
       index_select(reversed(weights(q, k)), 1, Array::of_indices({5, 4, 3, 2, 1, 0}, {6}));
-  lesson.symptom("reversed tokens no longer give reversed weights",
+  lesson.symptom("reversed tokens do not give the reversed map",
                  largest_difference(weights(reversed(q), reversed(k)), expected) > 0.1);
   lesson.say(
-      "A score is now a query times one *feature* of all tokens. Distinct sizes in a test (T = 6, "
-      "d_k = 4) make "
-      "such a slip an error; equal ones hide it.");
+      R"(A score is now a query times one feature of all tokens. Distinct sizes in a test (T = 6, d_k = 4)
+      make such a slip an error; equal ones hide it.)");
 }
 
-// Formulas found in print: dQ = dO (A V^T), dK = dO (Q^T A'), dV = dO A^T, with A' = A (1 - A), the
-// slope of a sigmoid.
+// Formulas found in print, with A' = A (1 - A).
 Tensor textbook_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   const Tensor a = correct_weights(q.detach(), k.detach());
   return record("textbook", matmul(a, v.detach()).value(), {q, k, v},
@@ -93,7 +93,10 @@ Tensor textbook_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
 
 void textbook(Lesson& lesson) {
   lesson.equation("dQ = dO (A V^T),   dK = dO (Q^T A'),   dV = dO A^T");
-  lesson.say("A is P of this lesson. With T = 6 tokens and d = 4 the first product is refused:");
+  lesson.say(
+      R"(A stands for P, and A' for A (1 - A), the slope of a sigmoid, as if softmax worked on each element
+      by itself. The right formulas are those of section 4. With T = 6 tokens and d = 4 the first
+      product is refused:)");
   try {
     Tensor q = parameter(lesson.randn({6, 4})), k(lesson.randn({6, 4})), v(lesson.randn({6, 4}));
     sum(textbook_attention(q, k, v)).backward();
@@ -102,7 +105,10 @@ void textbook(Lesson& lesson) {
     lesson.text(error.what());
     lesson.symptom("the shapes do not fit", true);
   }
-  lesson.say("By accident they fit when T = d. Then only a check of the numbers tells:");
+  lesson.say(
+      R"(By accident they fit when T = d. Then only the numbers tell. What is missing: dQ and dK have
+      lost softmax's way back and the scale, and dV mixes with A where it should with its transpose,
+      on the other side.)");
   lesson.caught(
       "the textbook's attention",
       [](const std::vector<Tensor>& x) { return textbook_attention(x[0], x[1], x[2]); },

@@ -62,12 +62,15 @@ figure { margin: 1.8rem 0; }
 figure .frame { margin: 0; }
 figcaption { margin-top: .5rem; color: var(--soft); font-size: .93rem; line-height: 1.45; text-align: center; text-wrap: balance; }
 table { border-collapse: collapse; margin: 0 auto; font-size: .93rem; line-height: 1.4; }
-th, td { padding: .35rem .75rem; text-align: left; white-space: nowrap; }
+th, td { padding: .35rem clamp(.3rem, 1.6vw, .75rem); text-align: left; white-space: nowrap; }
 th { border-bottom: 1px solid var(--soft); font-weight: 600; }
 td { border-bottom: 1px solid var(--rule); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 math[display=block] { font-size: 1.2rem; padding: .2rem 0; }
-.formulas { display: flex; flex-wrap: wrap; justify-content: center; gap: .2rem 2.5rem; }
+.pair { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 2rem; }
+.pair figure { max-width: 100%; }
+summary { cursor: pointer; font-weight: 700; color: var(--kind); }
+.formulas { padding-bottom: .5rem; display: flex; flex-wrap: wrap; justify-content: center; gap: .2rem 2.5rem; }
 .formulas math { width: auto; }
 .line { margin: .35rem 0; padding-left: 1.7rem; text-indent: -1.7rem; --kind: var(--soft); }
 .line::before { content: "✓"; display: inline-block; width: 1.7rem; text-indent: 0; color: var(--kind); font-weight: 700; }
@@ -163,6 +166,14 @@ void Page::figure(std::string_view html, std::string_view caption) {
   body_ += "</figure>\n";
 }
 
+void Page::pair(std::string_view html_a, std::string_view caption_a, std::string_view html_b,
+                std::string_view caption_b) {
+  body_ += "<div class=\"pair\">\n";
+  figure(html_a, caption_a);
+  figure(html_b, caption_b);
+  body_ += "</div>\n";
+}
+
 void Page::formulas(const std::vector<std::string>& formulas) {
   std::string html = "<div class=\"formulas\">\n";
   for (const std::string& formula : formulas) html += math_html(formula);
@@ -175,6 +186,11 @@ void Page::box(std::string_view kind, std::string_view title, std::string_view t
         "page: a box is a question, passed, failed, broken or a note, not \"{}\"", kind);
   if (title.empty() && (kind == "passed" || kind == "failed")) {
     body_ += "<p class=\"line " + std::string(kind) + "\">" + marked(text) + "</p>\n";
+    return;
+  }
+  if (kind == "question") {
+    body_ += "<details class=\"box question\"><summary>" + marked(title) + "</summary>\n" +
+             paragraphs(text) + "</details>\n";
     return;
   }
   body_ += "<div class=\"box " + std::string(kind) + "\"><strong>" + marked(title) + "</strong>\n" +
