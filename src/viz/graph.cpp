@@ -3,9 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 
+#include "gradus/viz/terminal.h"
 #include "viz/draw_dot.h"
 #include "viz/numbers.h"
+#include "viz/text.h"
 
 namespace gradus::viz {
 
@@ -53,22 +56,12 @@ bool same_place(const Array& a, const Array& b) {
 
 // ---- Graphviz's language ------------------------------------------------------------------------
 
-// Text inside an HTML-like label, or of a tooltip, where Graphviz reads entities as well.
-std::string escaped(std::string_view text) {
+// Text inside a label or a tooltip. There a backslash and a letter would stand for something: it is
+// doubled, and an invisible character (U+2060) keeps the letter off.
+std::string as_text(std::string_view text) {
   std::string result;
-  for (const char c : text) switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      default: result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  return result;
-}
-// In quotes a backslash is special too.
-std::string quoted(std::string_view text) {
-  std::string result = escaped(text);
-  for (size_t at = 0; (at = result.find('\\', at)) != result.npos; at += 2) result.insert(at, "\\");
+  for (const char c : escaped(printable(text)))
+    result += c == '\\' ? std::string("\\\\\u2060") : std::string(1, c);
   return result;
 }
 
@@ -201,8 +194,8 @@ std::string GraphTrace::label(const Seen& seen, int64_t small) const {
   const auto faint = [](const std::string& text) { return fmt::format(caption, text); };
   const std::string shape = seen.array.shape().to_string();
   std::vector<std::string> rows = {
-      cell(seen.name.empty() ? escaped(seen.op) : "<B>" + escaped(seen.name) + "</B>", across),
-      cell(faint(seen.name.empty() ? shape : escaped(seen.op) + " " + shape), across)};
+      cell(seen.name.empty() ? as_text(seen.op) : "<B>" + as_text(seen.name) + "</B>", across),
+      cell(faint(seen.name.empty() ? shape : as_text(seen.op) + " " + shape), across)};
   if (both && narrow) {
     rows.push_back(cell(faint("value")) + cell(faint("gradient")));
     rows.push_back(matrix(seen.value, "") + matrix(gradient, gradient_tint));
@@ -222,7 +215,7 @@ std::string GraphTrace::tooltip(const Seen& seen, size_t i) const {
   for (size_t input = 0; input < seen.inputs.size(); ++input)
     text += (input == 0 ? "(" : ", ") + called(seen.inputs[input]);
   if (!seen.inputs.empty()) text += ")";
-  text = quoted(text);
+  text = as_text(text);
   text += fmt::format("\\n{} {}", dtype_name(seen.array), seen.array.shape());
   text += range("values", seen.value) + range("gradient", seen.gradient_now());
   return text;
@@ -250,9 +243,21 @@ std::string GraphTrace::dot(int64_t small) const {
 
 std::string GraphTrace::svg(int64_t small) const { return draw_dot(dot(small)); }
 
-std::vector<std::vector<std::string>> GraphTrace::table(int64_t small) const {
-  std::vector<std::vector<std::string>> rows = {
-      {"#", "name", "op", "inputs", "shape", "value", "gradient"}};
+namespace {
+
+// Two spaces before each column.
+int width_of(const TableRows& rows) {
+  std::vector<int> widths(rows[0].size());
+  for (const auto& row : rows)
+    for (size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], 2 + columns_of(printable(row[column])));
+  return std::accumulate(widths.begin(), widths.end(), 0);
+}
+
+}  // namespace
+
+TableRows GraphTrace::table(int64_t small, int columns) const {
+  TableRows rows = {{"#", "name", "op", "inputs", "shape", "value", "gradient"}};
   const auto shown = [&](const Array& a) { return is_shown(a, small) ? one_line(a) : ""; };
   for (const Seen& seen : seen_) {
     std::string inputs;
@@ -261,7 +266,17 @@ std::vector<std::vector<std::string>> GraphTrace::table(int64_t small) const {
     rows.push_back({fmt::format("{}", rows.size()), seen.name, seen.op, inputs,
                     seen.array.shape().to_string(), shown(seen.value), shown(seen.gradient_now())});
   }
-  return rows;
+  if (width_of(rows) <= columns) return rows;
+
+  TableRows narrow;
+  for (auto& row : rows) {
+    const std::string gradient = std::move(row.back());
+    row.pop_back();
+    narrow.push_back(std::move(row));
+    if (narrow.size() > 1 && !gradient.empty())
+      narrow.push_back({"", "", "", "", "gradient", gradient});
+  }
+  return narrow;
 }
 
 }  // namespace gradus::viz

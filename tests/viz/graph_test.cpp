@@ -12,6 +12,7 @@
 
 #include "gradus/ops.h"
 #include "gradus/viz/table.h"
+#include "gradus/viz/terminal.h"
 #include "io/temporary.h"
 #include "support.h"
 
@@ -43,7 +44,7 @@ size_t count(const std::string& text, const std::string& part) {
 // One column of the table, without its header.
 Row column(const GraphTrace& graph, size_t index) {
   Row cells;
-  for (const Row& row : graph.table(100)) cells.push_back(row[index]);
+  for (const Row& row : graph.table(100, 1000)) cells.push_back(row[index]);
   cells.erase(cells.begin());
   return cells;
 }
@@ -92,6 +93,30 @@ TEST(GraphTrace, TheTableOfASmallGraph) {
                        {"4", "y", "add", "2 3", "[2, 2]", "11 24 / 19 36", "1 0 / 0 -1"}}));
   EXPECT_EQ(graph.table(3)[3][values], "10 20");
   EXPECT_EQ(graph.table(3)[4][values] + graph.table(3)[4][gradients], "");  // four are too many
+}
+
+TEST(GraphTrace, AWideTableGivesGradientsALineOfTheirOwn) {
+  const Tensor w = parameter(floats({0.125, -0.25, 0.375, -0.875}, {2, 2}));
+  GraphTrace graph;
+  sum(w * 0.5).backward();
+  const TableRows wide = graph.table(4, 85), narrow = graph.table(4, 84);
+  EXPECT_EQ(graph.table(), narrow);
+  EXPECT_EQ(wide[1], (Row{"1", "", "parameter", "", "[2, 2]", "0.125 -0.25 / 0.375 -0.875",
+                          "0.5 0.5 / 0.5 0.5"}));
+  EXPECT_EQ(wide.size(), 5U);
+  ASSERT_EQ(narrow.size(), 8U);
+  EXPECT_EQ(narrow[0], (Row{"#", "name", "op", "inputs", "shape", "value"}));
+  EXPECT_EQ(narrow[1], (Row{"1", "", "parameter", "", "[2, 2]", "0.125 -0.25 / 0.375 -0.875"}));
+  EXPECT_EQ(narrow[2], (Row{"", "", "", "", "gradient", "0.5 0.5 / 0.5 0.5"}));
+  EXPECT_EQ(narrow[3][0], "2");  // the number 0.5, without a gradient
+  EXPECT_EQ(narrow[4][0], "3");
+  for (const auto& [rows, columns] : {std::pair(wide, 85), {narrow, 68}}) {
+    std::istringstream lines(table(rows));
+    std::string rule;
+    std::getline(lines, rule);
+    std::getline(lines, rule);
+    EXPECT_EQ(columns_of(rule), columns);
+  }
 }
 
 TEST(GraphTrace, LargeTensorsShowTheirShapeOnly) {
@@ -308,8 +333,9 @@ TEST(GraphTrace, ANameIsTextAndNothingElse) {
   GraphTrace graph;
   const Tensor y = neg(x);
   graph.name(x, "<b> & \"q\" \\N\n");
-  EXPECT_NE(graph.dot().find("<B>&lt;b&gt; &amp; &quot;q&quot; \\N </B>"), std::string::npos);
-  EXPECT_NE(graph.dot().find("neg(&lt;b&gt; &amp; &quot;q&quot; \\\\N )\\n"), std::string::npos);
+  const std::string text = "&lt;b&gt; &amp; &quot;q&quot; \\\\\u2060N\\\\\u2060n";
+  EXPECT_NE(graph.dot().find("<B>" + text + "</B>"), std::string::npos);
+  EXPECT_NE(graph.dot().find("neg(" + text + ")\\n"), std::string::npos);
   graph.name(y, "");
   EXPECT_EQ(column(graph, names)[1], "");
 }
@@ -412,7 +438,7 @@ TEST(GraphSvg, IsMadeForAPage) {
   const Tensor x = parameter(floats({1.5, -2}, {2})), c(floats({1, 2}, {2}));
   GraphTrace graph;
   sum(x * c).backward();
-  graph.name(x, "<x> & \"y\"");
+  graph.name(x, "<x> & \"y\" \\N");
   const std::string svg = drawn(graph);
   if (svg.empty()) return;
   expect_well_formed(svg);
@@ -423,8 +449,8 @@ TEST(GraphSvg, IsMadeForAPage) {
   for (const char* alien : {"black", "white", "#000000", "Helvetica", "Courier", " id=", "xlink",
                             "<a ", "<!--", "<!DOCTYPE", "<?xml", "%3"})
     EXPECT_EQ(svg.find(alien), svg.npos) << alien;
-  EXPECT_NE(svg.find(">&lt;x&gt; &amp; &quot;y&quot;</text>"), svg.npos);
-  EXPECT_NE(svg.find("<title>&lt;x&gt; &amp; &quot;y&quot; = parameter&#10;"), svg.npos);
+  EXPECT_NE(svg.find(">&lt;x&gt; &amp; &quot;y&quot; \\\u2060N</text>"), svg.npos);
+  EXPECT_NE(svg.find("<title>&lt;x&gt; &amp; &quot;y&quot; \\\u2060N = parameter&#10;"), svg.npos);
 }
 
 // More text on both sides than a pipe holds.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gradus/tensor.h"
+#include "gradus/viz/table.h"
 
 namespace gradus::viz {
 
@@ -48,8 +49,9 @@ class GraphTrace : public Trace {
   std::string svg(int64_t small = 12) const;
   /// The same as a table for the terminal: a header, then one line a node, in the order of
   /// computation: number, name, op, the numbers of its inputs, shape, value and gradient of small
-  /// ones, "1 2 / 3 4" for a matrix.
-  std::vector<std::vector<std::string>> table(int64_t small = 4) const;
+  /// ones, "1 2 / 3 4" for a matrix. Where that is wider than `columns`, each gradient has a line
+  /// of its own below the value.
+  TableRows table(int64_t small = 4, int columns = 80) const;
 
   void on_record(const char* op, const Tensor& result, std::span<const Tensor> inputs) override;
   void on_backward(const Node& node, const Array& gradient) override;
