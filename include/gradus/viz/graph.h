@@ -30,6 +30,7 @@ namespace gradus::viz {
 /// watched.
 class GraphTrace : public Trace {
  public:
+  /// Watches this thread from now on, until it is destroyed.
   GraphTrace();
   ~GraphTrace() override;
 
@@ -65,9 +66,9 @@ class GraphTrace : public Trace {
   std::string called(size_t i) const;
 
   std::vector<Seen> seen_;
-  std::unordered_map<const Storage*, std::vector<size_t>>
-      in_storage_;                                  // those seen there, in order
-  std::unordered_map<uint64_t, size_t> with_node_;  // by the node's id
+  // Where in seen_ to look: what was seen in a storage, in order; and by a node's id.
+  std::unordered_map<const Storage*, std::vector<size_t>> in_storage_;
+  std::unordered_map<uint64_t, size_t> with_node_;
 };
 
 }  // namespace gradus::viz
