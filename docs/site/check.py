@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -26,18 +27,20 @@ faults = []
 # What a page looks like to its reader, once its formulas are drawn.
 EXAMINE = r"""
 const done = arguments[arguments.length - 1];
-for (const box of document.querySelectorAll("details")) box.open = true;
+const loaded = then => document.readyState === "complete" ? then() : addEventListener("load", () => setTimeout(then));
 const drawn = then => window.MathJax && MathJax.Hub ? MathJax.Hub.Queue(then) : then();
-drawn(() => {
+loaded(() => drawn(() => {
+  for (const box of document.querySelectorAll("details")) box.open = true;
   const text = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), left = [];
   for (let node; (node = text.nextNode());)
     if (!node.parentElement.closest("script, style, pre, code, .fragment, .MathJax_SVG, #side-nav") &&
         /\\f[$([{]|\$\$|\\[(\[]|\\[a-zA-Z]+\{/.test(node.data)) left.push(node.data.trim().slice(0, 60));
   const formulas = [...document.querySelectorAll("script[type^='math/tex']")];
   const undrawn = formulas.filter(script => !script.previousElementSibling?.querySelector("svg"));
+  const phone = document.documentElement.clientWidth;
   const content = document.getElementById("doc-content") || document.documentElement;
   const tooWide = [...document.querySelectorAll("body *")].filter(element =>
-    element.getBoundingClientRect().right > innerWidth + 1 && element.getClientRects().length &&
+    element.getBoundingClientRect().right > phone + 1 && element.getClientRects().length &&
     !element.closest("#side-nav, #search-results"));
   done({
     links: [...document.querySelectorAll("a[href], area[href]")].map(a => a.getAttribute("href") || a.href.baseVal)
@@ -46,11 +49,12 @@ drawn(() => {
     formulas: formulas.length,
     undrawn: undrawn.map(script => script.text.slice(0, 60)).concat(left),
     errors: document.querySelectorAll(".MathJax_Error, .merror, .MathJax_Preview:not(:empty)").length,
-    overflow: Math.max(content.scrollWidth - content.clientWidth, document.documentElement.scrollWidth - innerWidth),
+    overflow: Math.max(content.scrollWidth - content.clientWidth, document.documentElement.scrollWidth - phone),
     widest: tooWide.slice(0, 1).map(e => e.outerHTML.slice(0, 90)).join(),
     title: document.querySelector(".title")?.textContent.trim() || document.title,
+    address: location.href.split("#")[0],
   });
-});
+}));
 """
 
 # The smallest contrast between a text and the colour behind it (WCAG: at least 4.5).
@@ -96,6 +100,8 @@ def read(driver, path):
     name = str(path.relative_to(ROOT))
     driver.get(path.as_uri())
     seen = driver.execute_async_script(EXAMINE)
+    if seen["address"] != path.as_uri():
+        fault(name, f"leads away, to {seen['address']}")
     for entry in driver.get_log("browser"):
         fault(name, f"console: {entry['message'][:300]}")
     requests = {}
@@ -117,7 +123,7 @@ def read(driver, path):
 
 def follow(pages):
     """Every link of every page leads to a file that is there, and to an anchor in it."""
-    count = 0
+    count, anchors = 0, {}
     for path, seen in pages.items():
         for link in sorted(set(seen["links"])):
             url = urllib.parse.urljoin(path.as_uri(), link)
@@ -130,8 +136,10 @@ def follow(pages):
             if not target.is_file():
                 fault(name, f"broken link: {link}")
             elif anchor and target.suffix == ".html":
-                anchors = pages[target]["anchors"] if target in pages else re.findall(r'(?:id|name)="([^"]+)"', target.read_text("utf-8"))
-                if urllib.parse.unquote(anchor) not in anchors:
+                if target not in anchors:
+                    written_there = re.findall(r'\b(?:id|name)="([^"]+)"', target.read_text("utf-8"))
+                    anchors[target] = {*written_there, *pages.get(target, {"anchors": ()})["anchors"]}
+                if urllib.parse.unquote(anchor) not in anchors[target]:
                     fault(name, f"broken link: nothing is called {anchor} in {target.name}")
     return count
 
@@ -168,23 +176,27 @@ def search(driver, pages):
     return len(wanted)
 
 
-def colours(driver, paths):
+def contrast(driver, path):
+    """Every text of an open page stands out from what is behind it, in light and in dark."""
     for scheme, is_right in (("light", lambda light: light > 0.8), ("dark", lambda light: light < 0.1)):
-        screen(driver, 1280, 900, scheme)
-        for path in paths:
-            driver.get(path.as_uri())
-            for _ in range(10):
-                page, worst, where = driver.execute_script(CONTRAST)
-                if is_right(page):
-                    break
-                time.sleep(0.1)
-            else:
-                fault(path.name, f"is not {scheme}")
-            if worst < 4.5:
-                fault(path.name, f"{scheme}: contrast {worst:.1f} at {where}")
+        screen(driver, 390, 844, scheme)
+        for _ in range(20):
+            page, worst, where = driver.execute_script(CONTRAST)
+            if is_right(page):
+                break
+            time.sleep(0.1)
+        else:
+            fault(path.name, f"is not {scheme}")
+        if worst < 4.5:
+            fault(path.name, f"{scheme}: contrast {worst:.1f} at {where}")
+
+
+def toggle(driver, path):
+    screen(driver, 1280, 900, "dark")
+    driver.get(path.as_uri())
     driver.find_element(By.CSS_SELECTOR, "doxygen-awesome-dark-mode-toggle").click()
     if driver.execute_script(CONTRAST)[0] < 0.8:
-        fault("html", "the button does not make a dark page light")
+        fault(path.name, "the button does not make a dark page light")
     driver.execute_script("localStorage.clear()")
 
 
@@ -197,24 +209,39 @@ def contents(driver, path):
         fault(path.name, "the contents cannot be reached on a phone")
 
 
+def read_all(paths):
+    """Reads these pages in a browser of their own: {path: what was seen}."""
+    browser, pages = start(), {}
+    try:
+        for path in paths:
+            screen(browser, 390, 844)
+            pages[path] = read(browser, path)
+            if written([path]) or path.name == "ops_2shape_8h.html":
+                contrast(browser, path)
+    finally:
+        browser.quit()
+    return pages
+
+
 begin = time.monotonic()
 paths = sorted([*(ROOT / "html").glob("*.html"), *(ROOT / "pages").glob("*.html")])
 paths = [path for path in paths if not sys.argv[1:] or any(part in path.name for part in sys.argv[1:])]
 if not paths:
     sys.exit("There is no page to read: make docs")
-browser = start()
-try:
-    screen(browser, 390, 844)
-    pages = {path: read(browser, path) for path in paths}
-    links = follow(pages)
-    searches = 0
-    if not sys.argv[1:]:
+with ThreadPoolExecutor(2) as readers:
+    halves = list(readers.map(read_all, (paths[::2], paths[1::2])))
+pages = halves[0] | halves[1]
+links = follow(pages)
+searches = 0
+if not sys.argv[1:]:
+    browser = start()
+    try:
         searches = search(browser, pages)
-        colours(browser, [*written(paths), ROOT / "html/ops_2shape_8h.html"])
+        toggle(browser, ROOT / "html/index.html")
         contents(browser, ROOT / "html/ops.html")
-finally:
-    browser.quit()
-print(*faults, sep="\n", end="\n" if faults else "")
+    finally:
+        browser.quit()
+print(*sorted(faults), sep="\n", end="\n" if faults else "")
 print(f"{len(paths)} pages, {links} links, {sum(seen['formulas'] for seen in pages.values())} formulas, {searches} searches: "
       f"{len(faults)} faults ({time.monotonic() - begin:.0f} s)")
 sys.exit(1 if faults else 0)
