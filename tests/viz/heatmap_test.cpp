@@ -117,6 +117,8 @@ TEST(Heatmap, DecimalsFitTheSizeOfTheNumbers) {
   EXPECT_EQ(row({0, 100}), "  0         0.0  ## 100.0");
   EXPECT_EQ(row({0, 1000}), "  0          0  ## 1000");
   EXPECT_EQ(row({0, 12345}), "  0       0.00  ## 1.23|     in units of 1e+04");
+  EXPECT_EQ(row({0, 0.1}), "  0       0.00  ## 0.10");
+  EXPECT_EQ(row({0, 0.05}), "  0       0.00  ## 5.00|     in units of 1e-02");
   EXPECT_EQ(row({0, 3.25e-5}), "  0       0.00  ## 3.25|     in units of 1e-05");
   EXPECT_EQ(row({-0.0001, 0.5}), "  0        0.00  ## +0.50");  // no "-0.00"
 }
@@ -230,7 +232,7 @@ TEST(HeatmapSvg, PositiveNumbersAreWarmWhereBothSignsAre) {
   const std::string svg = heatmap_svg({"", Array::of({-2, 0, 1}, {1, 3}), "", "", {}, {}});
   EXPECT_EQ(test::count_of(svg, "class=\"cell\""), 2);
   EXPECT_EQ(test::count_of(svg, "class=\"cell warm\""), 1);
-  EXPECT_NE(svg.find("<title>0, 2: 1</title>"), svg.npos);
+  EXPECT_NE(svg.find("class=\"cell warm\" tabindex=\"-1\"><title>0, 2: 1</title>"), svg.npos);
   EXPECT_NE(svg.find("fill-opacity=\"0.500\""), svg.npos);
 }
 

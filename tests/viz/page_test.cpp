@@ -74,7 +74,8 @@ TEST(Page, CodeAndEmphasisAreMarked) {
 }
 
 TEST(Page, StarsAndTicksThatMarkNothingStay) {
-  for (const char* text : {"a * b * c", "2*3*4", "a ` b", "*a", "a*", "**", "`", "*", "x *a b"})
+  for (const char* text :
+       {"a * b * c", "2*3*4", "2*3* 4", "a ` b", "*a", "a*", "**", "`", "*", "x *a b"})
     EXPECT_EQ(paragraph(text), "<p>" + std::string(text) + "</p>\n");
 }
 
