@@ -353,7 +353,7 @@ void train(Lesson& lesson) {
       rows.push_back(row("{} | {:.3f} | {:.3f} | {:.4f} | {:.4f}", step, loss.item(),
                          curve.y.back(), norm(Tensor(w_q.grad())).item(),
                          norm(Tensor(w_k.grad())).item()));
-    sgd.step(0.5);
+    sgd.step(0.3);
   }
   const Tensor picture = usual_picture();
   rows.push_back(row("best | {:.3f} | 0.600 |  | ", -sum(picture * log(picture)).item() / 6));
