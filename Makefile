@@ -121,7 +121,7 @@ $(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
-$(TEST_PROGRAM): $(call objects,$(TESTS)) $(LIBRARY) $(B)/sources
+$(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@

@@ -2,10 +2,8 @@
 // documentation shows. `make contracts` writes those files anew.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -13,31 +11,12 @@
 
 #include "gradus/io/file.h"
 #include "lessons/contract.h"
+#include "lessons/program.h"
 
 namespace gradus {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string build_directory() {
-  const char* build = std::getenv("GRADUS_BUILD");
-  return build != nullptr ? build : "build";
-}
-
-struct Outcome {
-  int exit_code;
-  std::string output;
-};
-Outcome run(const std::string& command) {
-  Outcome outcome{-1, ""};
-  FILE* pipe = ::popen((command + " 2>&1 </dev/null").c_str(), "r");
-  std::array<char, 4096> buffer{};
-  while (const size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    outcome.output.append(buffer.data(), n);
-  const int status = ::pclose(pipe);
-  outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
 
 // A lesson, or one way to break it: "07_attention", "07_attention.no-scale".
 struct Contract {
@@ -47,14 +26,10 @@ void PrintTo(const Contract& contract, std::ostream* out) { *out << contract.nam
 
 std::vector<Contract> contracts() {
   std::vector<Contract> all;
-  std::set<fs::path> sources;
-  for (const auto& file : fs::directory_iterator("lessons")) sources.insert(file.path());
-  for (const fs::path& source : sources) {
-    const std::string name = source.stem();
-    if (source.extension() != ".cpp" || name[0] < '0' || name[0] > '9') continue;
-    const std::string program = build_directory() + "/lessons/" + name;
+  for (const std::string& name : test::lesson_names()) {
+    const std::string program = test::lesson_program(name);
     all.push_back({name, program, "--quick"});
-    std::istringstream breaks(run(program + " --list-breaks").output);
+    std::istringstream breaks(test::shell(program + " --list-breaks").output);
     for (std::string line; std::getline(breaks, line);)
       if (line.starts_with("  ")) {
         const std::string broken = line.substr(2, line.find(' ', 2) - 2);
@@ -68,7 +43,7 @@ class LessonContract : public testing::TestWithParam<Contract> {};
 
 TEST_P(LessonContract, PrintsWhatTheDocumentationShows) {
   const Contract& contract = GetParam();
-  const Outcome outcome = run(contract.program + " --contract " + contract.flags);
+  const test::Outcome outcome = test::shell(contract.program + " --contract " + contract.flags);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   const std::vector<test::ContractLine> printed = test::read_contract(outcome.output);
   const fs::path file = "lessons/expected/" + contract.name + ".txt";
@@ -95,8 +70,8 @@ TEST_P(LessonContract, PrintsWhatTheDocumentationShows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Lessons, LessonContract, testing::ValuesIn(contracts()),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
+                         [](const auto& contract) {
+                           std::string name = contract.param.name;
                            for (char& c : name)
                              if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
                            return name;
