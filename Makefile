@@ -176,14 +176,15 @@ bench: $(BENCH_PROGRAMS) ## Run the benchmarks
 	@$(if $^,,echo 'There is no benchmark program yet; tests/bench/peers.py times PyTorch.')
 	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
 
-# Each lesson makes its pictures and its page again when the lesson has changed.
-LESSON_PICTURES := $(LESSONS:lessons/%.cpp=build/docs/made/%)
-$(LESSON_PICTURES): build/docs/made/%: $(B)/lessons/%
+# A lesson that has a chapter makes the chapter's pictures and a page of its own, again when it has changed.
+CHAPTERS := $(shell grep -ls '\\page lesson_' $(LESSONS))
+PICTURES := $(CHAPTERS:lessons/%.cpp=build/docs/made/%)
+$(PICTURES): build/docs/made/%: $(B)/lessons/%
 	$(call say,pictures of $*)
 	$(Q)mkdir -p build/docs/made build/docs/pictures build/docs/pages
 	$(Q)$< --quick --pictures build/docs/pictures --html build/docs/pages/$*.html > $@ || { cat $@; exit 1; }
 
-docs: $(LESSON_PICTURES) | $(B)/ready-docs ## Make the documentation: a site that is read from its files
+docs: $(PICTURES) | $(B)/ready-docs ## Make the documentation: a site that is read from its files
 	@bash docs/site/build.sh
 
 # Debian's own Python is the one that has python3-selenium.
