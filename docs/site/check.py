@@ -145,7 +145,7 @@ def follow(pages):
 
 
 def written(paths):
-    """The pages that somebody wrote as a text: all but the API and its lists."""
+    """The pages that somebody wrote as a text: all but those of the API."""
     return [path for path in paths if path.parent.name == "html"
             and not re.search(r"_8h$|_8cpp$|^dir_|^class|^struct|^files$|^annotated$", path.stem)]
 

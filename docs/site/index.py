@@ -4,10 +4,11 @@ import re
 
 
 def plain(markup):
-    """The text that a reader sees, formulas as they were typed."""
+    """The text that a reader sees, formulas nearly as they were typed."""
     markup = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", markup, flags=re.S)
     markup = re.sub(r"</?(?:a|b|code|em|i|span|strong)\b[^>]*>", "", markup)
     markup = re.sub(r"\\[()\[\]]", " ", re.sub(r"<[^>]+>", " ", markup))
+    markup = re.sub(r"\\(?:mathrm|mathbb|text|left|right|big|Big|q?quad)(?![a-z])|\\[,;!]", " ", markup)
     return re.sub(r"\s+", " ", html.unescape(markup)).strip()
 
 
