@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 out=build/docs
 rm -rf $out/html $out/output
 mkdir -p $out/html $out/output $out/pictures
-find lessons/expected -name "*.txt" -exec awk -v out=$out/output -f docs/site/outputs.awk {} +
+find lessons/expected -name "*.txt" -exec awk -v out=$out/output -f docs/site/outputs.awk {} \;
 doxygen docs/Doxyfile
 PYTHONDONTWRITEBYTECODE=1 python3 docs/site/finish.py $out/html
 
