@@ -12,12 +12,14 @@ namespace gradus::viz {
 
 /// What is drawn: a matrix, the names of its axes, and what each row and column stands for.
 struct Heatmap {
-  std::string title;
-  Array values;                            ///< (rows, columns), of any dtype
-  std::string row_axis, column_axis;       ///< "query", "key"
-  std::vector<std::string> rows, columns;  ///< one name each, or none: 0, 1, 2, ...
-  double low = 0, high = 0;                ///< the values shown weakest and strongest; equal: the
-                                           ///< matrix's own extremes
+  std::string title;                 ///< above the picture
+  Array values;                      ///< (rows, columns), of any dtype
+  std::string row_axis;              ///< what a row is: "query"
+  std::string column_axis;           ///< what a column is: "key"
+  std::vector<std::string> rows;     ///< one name for each row, or none: 0, 1, 2, ...
+  std::vector<std::string> columns;  ///< the same for the columns
+  double low = 0;   ///< the value shown weakest; if it equals `high`: the matrix's smallest
+  double high = 0;  ///< the value shown strongest
 };
 
 /// Text of at most `terminal.width` columns: in each cell the number over a block whose shade says

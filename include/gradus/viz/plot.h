@@ -11,21 +11,24 @@ namespace gradus::viz {
 
 /// Numbers to be drawn, and how.
 struct Series {
+  /// How the points are drawn.
   enum class Style {
     line,    ///< neighbouring points are joined
     points,  ///< each point is marked
     level,   ///< a dotted line across the plot at y[0]; x is ignored
   };
-  std::string name;          ///< for the legend; without one the series is not in it
-  std::vector<double> x, y;  ///< of the same length
-  Style style = Style::line;
+  std::string name;           ///< for the legend; without one the series is not in it
+  std::vector<double> x;      ///< where the points stand
+  std::vector<double> y;      ///< their values, as many as x
+  Style style = Style::line;  ///< how they are drawn
 };
 
+/// The frame around the series.
 struct PlotOptions {
-  std::string title = "";
-  std::string x_label = "";
-  int width = 80;   ///< columns, labels included; less if the terminal is narrower
-  int height = 14;  ///< lines of the plot itself, without title and labels
+  std::string title = "";    ///< above the plot
+  std::string x_label = "";  ///< under its right end
+  int width = 80;            ///< columns, labels included; less if the terminal is narrower
+  int height = 14;           ///< lines of the plot itself, without title and labels
 };
 
 /// The plot, some lines of text. Levels are drawn first, then the series in order, each over what
