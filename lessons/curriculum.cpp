@@ -8,7 +8,7 @@ namespace gradus::lessons {
 namespace {
 
 constexpr Entry entries[] = {
-    {1, "Tensors", nullptr},
+    {1, "Tensors", "01_tensors"},
     {2, "Autograd", nullptr},
     {3, "Gradient checks", nullptr},
     {4, "Matmul", nullptr},
