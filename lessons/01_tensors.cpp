@@ -232,7 +232,7 @@ void heads(Lesson& lesson) {
   const Tensor x(counted({4, 6})), wrong = reshape(x, {2, 4, 3}), right = split_heads(x, 2);
   const Axes axes{"token", "", words, {}};
   const Array cat = wrong.value().select(0, 0).select(0, 1);
-  lesson.predict("In head 0 of `reshape(x, {2, 4, 3})`, the row of \"cat\" is ...?",
+  lesson.predict("What is the row of \"cat\" in head 0 of `reshape(x, {2, 4, 3})`?",
                  fmt::format("{}", fmt::join(cat.to_vector(), ", ")),
                  "Those are features of \"The\": reshape keeps the order in memory.");
   lesson.beside("reshape: head 0", select(wrong, 0, 0), axes, "reshape, transpose: head 0",
@@ -385,14 +385,15 @@ void teach(Lesson& lesson) {
                    {x, {"c", lesson.randn({5, 1})}});
   lesson.change_one_line({
       {"In `split_heads` write `return reshape(x, {H, T, D});`.",
-       "The check in section 3 fails; the gradient check passes, for it only asks whether the "
-       "gradient fits the function, not whether the function is the one you want.",
+       "Three checks fail. The gradient check passes: it asks whether the gradient fits the "
+       "function, not whether the function is the one you want.",
        "make lesson-01"},
       {"In our own `transpose` leave out the second swap, of the strides.",
        "The table, which shows the library's, is as before; the check under it fails.",
        "make lesson-01"},
       {"In `src/autograd.cpp`, `Inputs::add`, leave out `g = sum_to(g, node.shape);`.",
-       "Section 5 stops.", "make lesson-01"},
+       "The gradient of b has the shape [2, 3], and section 5 stops when it reads b.grad()[0].",
+       "make lesson-01"},
   });
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Entry entries[] = {
     {1, "Tensors", "01_tensors"},
-    {2, "Autograd", nullptr},
+    {2, "Autograd", "02_autograd"},
     {3, "Gradient checks", nullptr},
     {4, "Matmul", nullptr},
     {5, "Learning", nullptr},

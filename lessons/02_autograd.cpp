@@ -1,0 +1,473 @@
+/*! \page lesson_02 Lesson 2: Autograd
+
+\lessonhead
+\needs \ref lesson_01 "lesson 1", and the slope of a product: if y = a b, then y grows by b when a
+grows by 1.
+\verbs
+- `parameter(x)`: a tensor that wants a gradient
+- `loss.backward()`: computes the gradient of every parameter
+- `w.grad()`, `w.zero_grad()`: reads it, forgets it
+- `record(name, value, inputs, closure)`: makes an op with a backward of your own
+\builds an autograd of forty lines, and three ways to walk it back: one wrong, one slow, one right.
+\usedlater in every lesson; the library's own walk is gradus::backward.
+\endlessonhead
+
+A network has millions of numbers, and training asks of each: if it grows a little, does the loss
+grow or shrink, and how fast? To nudge them one by one takes a run of the network for each. Autograd
+gets all answers from a single walk back through what was computed.
+
+Every computation is a graph of small steps, and of a small step the slope is school mathematics.
+The chain rule puts them together. Write \f$\adj{n}\f$ for \f$\partial L / \partial n\f$, how fast
+the result L grows with the node n:
+
+\f[ \adj{n} = \sum_{m \text{ uses } n} \adj{m}\, \frac{\partial m}{\partial n} \f]
+
+In words: what a node is worth is the sum over its users, of what the user is worth times the slope
+of that step. The sum is the whole difficulty: a node must have heard from _all_ its users before it
+passes anything on.
+
+\beside
+A number that remembers how it was computed: its inputs, and the slope toward each.
+\source{value}
+
+\output{02_autograd.1}
+
+\section lesson_02_three Three ways back
+
+\beside
+The obvious recursion: add what arrives, pass it on. It passes on all that has arrived _so far_, and
+a shared node is reached more than once. \source{naive}
+
+\beside
+One word changed: only what has just arrived is passed on. Right, for it adds up every path from L.
+But paths multiply. \source{paths}
+
+\beside
+First put the nodes in an order in which inputs stand before users, then walk it from the end. When
+a node's turn comes, all its users have had theirs. \source{topological}
+
+\output{02_autograd.2}
+
+\output{02_autograd.3}
+
+\section lesson_02_library The library's walk
+
+The library needs no search for the order: a node is always younger than its inputs, so it takes the
+newest waiting node first.
+
+\picture{02_autograd-the-graph-of-l-u-v,The graph of section 1\, with values and gradients. Read it
+forward for the values and backward for the gradients.}
+
+\beside
+In place of a number, a step of the library keeps a function: given `dy`, the gradient of its
+result, it hands each input its share. What it needs for that it saves. \source{cube}
+
+\section lesson_02_twice Accumulate, zero, release
+
+\output{02_autograd.6}
+
+\output{02_autograd.7}
+
+\papernote Frameworks like PyTorch can keep a graph for a second walk (`retain_graph`) and can
+differentiate a gradient again. This library does neither: it frees as it goes.
+
+\section lesson_02_output What it prints
+
+\output{02_autograd}
+\program{02_autograd}
+*/
+#include <cmath>
+#include <set>
+
+#include "gradus/arithmetic.h"
+#include "lesson.h"
+
+namespace gradus::lessons {
+namespace {
+
+// ---- an autograd for single numbers ----
+
+// [value]
+struct Value;
+using ValuePtr = std::shared_ptr<Value>;
+
+struct Input {
+  ValuePtr node;
+  double slope;  // how fast the result grows with this input
+};
+struct Value {
+  double value;
+  std::vector<Input> inputs = {};  // none: a leaf
+  double grad = 0;
+};
+
+ValuePtr leaf(double x) { return std::make_shared<Value>(Value{x}); }
+ValuePtr add(const ValuePtr& a, const ValuePtr& b) {
+  return std::make_shared<Value>(Value{a->value + b->value, {{a, 1}, {b, 1}}});
+}
+ValuePtr mul(const ValuePtr& a, const ValuePtr& b) {
+  return std::make_shared<Value>(Value{a->value * b->value, {{a, b->value}, {b, a->value}}});
+}
+// [value]
+
+// Each way back starts with 1 at the root and returns how many nodes it visited.
+
+// [naive]
+int64_t naive(const ValuePtr& node, double arriving = 1) {
+  node->grad += arriving;
+  int64_t visits = 1;
+  for (const Input& input : node->inputs) visits += naive(input.node, node->grad * input.slope);
+  return visits;
+}
+// [naive]
+
+// [paths]
+int64_t paths(const ValuePtr& node, double arriving = 1) {
+  node->grad += arriving;
+  int64_t visits = 1;
+  for (const Input& input : node->inputs) visits += paths(input.node, arriving * input.slope);
+  return visits;
+}
+// [paths]
+
+// [topological]
+void inputs_first(const ValuePtr& node, std::set<ValuePtr>& seen, std::vector<ValuePtr>& order) {
+  if (!seen.insert(node).second) return;
+  for (const Input& input : node->inputs) inputs_first(input.node, seen, order);
+  order.push_back(node);
+}
+
+int64_t topological(const ValuePtr& root) {
+  std::set<ValuePtr> seen;
+  std::vector<ValuePtr> order;
+  inputs_first(root, seen, order);
+  root->grad = 1;
+  for (auto node = order.rbegin(); node != order.rend(); ++node)
+    for (const Input& input : (*node)->inputs) input.node->grad += (*node)->grad * input.slope;
+  return static_cast<int64_t>(order.size());
+}
+// [topological]
+
+// ---- the sections ----
+
+// The running example: u = a b, v = u + a, L = u v.
+struct Example {
+  ValuePtr a = leaf(2), b = leaf(3), u = mul(a, b), v = add(u, a), L = mul(u, v);
+};
+double example(double a, double b) { return a * b * (a * b + a); }
+
+void chain_rule(Lesson& lesson) {
+  lesson.section("A formula is a graph of small steps");
+  lesson.say(
+      R"(Take a = 2, b = 3 and compute u = a b, then v = u + a, then L = u v. Each step is so small
+      that its slopes are known: a product grows with one factor as fast as the other factor says, a
+      sum grows as fast as each of its terms.)");
+  const Example x;
+  lesson.table({{"node", "step", "value", "slopes of the step"},
+                row("a |  | {} | ", x.a->value),
+                row("b |  | {} | ", x.b->value),
+                row("u | a b | {} | b = {} toward a, a = {} toward b", x.u->value,
+                    x.u->inputs[0].slope, x.u->inputs[1].slope),
+                row("v | u + a | {} | {} toward u, {} toward a", x.v->value, x.v->inputs[0].slope,
+                    x.v->inputs[1].slope),
+                row("L | u v | {} | v = {} toward u, u = {} toward v", x.L->value,
+                    x.L->inputs[0].slope, x.L->inputs[1].slope)});
+  lesson.say(
+      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain
+      rule: sum over all users of a node, the user's gradient times the slope of its step.)");
+  lesson.equation("dn = sum_{m \"uses\" n} dm * (partial m / partial n)");
+  topological(x.L);
+  lesson.predict("v is used by L alone, so dv = 6. What is du?", fmt::format("{}", x.u->grad),
+                 "u is used by L, with slope 8, and by v, with slope 1: 1·8 + 6·1.");
+  lesson.predict("And da?", fmt::format("{}", x.a->grad),
+                 "a is used by u, with slope 3, and by v, with slope 1: 14·3 + 6·1.");
+  lesson.table({{"node", "used by", "gradient"},
+                row("L |  | {}", x.L->grad),
+                row("v | L | 1·6 = {}", x.v->grad),
+                row("u | L and v | 1·8 + 6·1 = {}", x.u->grad),
+                row("a | u and v | 14·3 + 6·1 = {}", x.a->grad),
+                row("b | u | 14·2 = {}", x.b->grad)});
+  constexpr double h = 1e-3;
+  const double da = (example(2 + h, 3) - example(2 - h, 3)) / (2 * h),
+               db = (example(2, 3 + h) - example(2, 3 - h)) / (2 * h);
+  lesson.say("Measured, by moving a and then b by 0.001 up and down: da = {:.3f}, db = {:.3f}.", da,
+             db);
+  lesson.check("the chain rule gives what is measured",
+               std::abs(da - x.a->grad) < 1e-9 && std::abs(db - x.b->grad) < 1e-9);
+}
+
+using Backward = std::function<int64_t(const ValuePtr&)>;
+const std::vector<std::pair<const char*, Backward>> ways_back{
+    {"naive recursion", [](const ValuePtr& root) { return naive(root); }},
+    {"one walk per path", [](const ValuePtr& root) { return paths(root); }},
+    {"topological order", [](const ValuePtr& root) { return topological(root); }}};
+
+void three_ways(Lesson& lesson) {
+  lesson.section("Three ways back");
+  lesson.say(
+      R"(The program must do by itself what we did by hand. Naive recursion: add what arrives to the
+      node's gradient, then pass the node's gradient on to its inputs. One walk per path: pass on
+      only what has just arrived. Topological order: users before their inputs, each node once.)");
+  viz::TableRows rows{{"way back", "du", "da", "db", "visits"}};
+  std::vector<Example> walked;
+  for (const auto& [name, walk] : ways_back) {
+    Example& x = walked.emplace_back();
+    const int64_t visits = walk(x.L);
+    rows.push_back(row("{} | {} | {} | {} | {}", name, x.u->grad, x.a->grad, x.b->grad, visits));
+  }
+  lesson.table(rows);
+  const auto right = [](const Example& x) { return x.a->grad == 48 && x.b->grad == 28; };
+  lesson.check("naive recursion is wrong at a and b, below the shared node", !right(walked[0]));
+  lesson.check("the other two are right", right(walked[1]) && right(walked[2]));
+  lesson.say(
+      R"(Where 72 comes from: first L tells u 8, and u passes 8·3 to a. Then v tells u 6. Now u holds 14, which
+      is right, and passes on 14·3: the first 8 for a second time. With 6 from v, a has 24 + 42 + 6.
+      Without shared nodes all three agree, which is why the mistake survives small tests.)");
+}
+
+// x_0 = 1, x_{k+1} = x_k + x_k: every node is shared.
+ValuePtr doubled(int depth) {
+  ValuePtr x = leaf(1);
+  for (int k = 0; k < depth; ++k) x = add(x, x);
+  return x;
+}
+ValuePtr leaf_of(ValuePtr x) {
+  while (!x->inputs.empty()) x = x->inputs[0].node;
+  return x;
+}
+
+void how_many_visits(Lesson& lesson) {
+  lesson.section("How often each node is visited");
+  lesson.say(
+      R"(Let x = x + x, again and again: after n times L is 2^n x, so the true gradient is 2^n. Two
+      edges lead down from each node, and with each step the number of paths doubles.)");
+  const int64_t expected = (int64_t{1} << 21) - 1;
+  lesson.predict("How many visits does one walk per path make at n = 20?",
+                 fmt::format("{}", expected), "1 + 2 + 4 + ... + 2^20 = 2^21 - 1.");
+  viz::TableRows rows{
+      {"n", "true 2^n", "naive", "per path", "in order", "visits per path", "visits in order"}};
+  bool right = true;
+  for (const int n : {1, 2, 3, 5, 10, 20}) {
+    double grad[3];
+    int64_t visits[3];
+    for (size_t i = 0; i < 3; ++i) {
+      const ValuePtr root = doubled(n);
+      visits[i] = ways_back[i].second(root);
+      grad[i] = leaf_of(root)->grad;
+    }
+    const double truth = std::pow(2, n);
+    rows.push_back(row("{} | {} | {:.4g} | {} | {} | {} | {}", n, truth, grad[0], grad[1], grad[2],
+                       visits[1], visits[2]));
+    right = right && grad[1] == truth && grad[2] == truth && visits[2] == n + 1 &&
+            visits[1] == (int64_t{1} << (n + 1)) - 1;
+  }
+  lesson.table(rows);
+  lesson.check("both right; 2^(n+1) - 1 visits per path, n + 1 in order", right);
+  lesson.say(
+      R"(At n = 60, with a billion visits a second, one walk per path would take {:.0f} years. Deep
+      networks do compute x + f(x) in each layer (lesson 12), so this is no curiosity.)",
+      std::pow(2, 61) / 1e9 / (365.25 * 86400));
+}
+
+// What backward visits.
+struct Visits : Trace {
+  std::string ops;
+  int count = 0;
+  void on_backward(const Node& node, const Array&) override {
+    ops += fmt::format("{}{}", count++ == 0 ? "" : ", ", node.op);
+  }
+};
+
+Tensor scalar(double x) { return parameter(Array::scalar(x, DType::float64)); }
+
+// A random formula of sums and products, once in each notation. True if all gradients agree.
+bool random_formula_agrees(Generator& generator) {
+  const auto pick = [&](size_t n) {
+    return static_cast<size_t>(generator.uniform() * static_cast<double>(n));
+  };
+  std::vector<ValuePtr> by_path, by_order;
+  std::vector<Tensor> tensors;
+  for (const double x : randn({3}, generator, DType::float64).to_vector()) {
+    by_path.push_back(leaf(x));
+    by_order.push_back(leaf(x));
+    tensors.push_back(scalar(x));
+  }
+  for (int step = 0; step < 9; ++step) {
+    const size_t i = pick(tensors.size()), j = pick(tensors.size());
+    const bool product = pick(2) == 1;
+    by_path.push_back(product ? mul(by_path[i], by_path[j]) : add(by_path[i], by_path[j]));
+    by_order.push_back(product ? mul(by_order[i], by_order[j]) : add(by_order[i], by_order[j]));
+    tensors.push_back(product ? tensors[i] * tensors[j] : tensors[i] + tensors[j]);
+  }
+  paths(by_path.back());
+  topological(by_order.back());
+  tensors.back().backward();
+  for (size_t i = 0; i < 3; ++i) {
+    const double ours = by_order[i]->grad, scale = 1e-12 * (1 + std::abs(ours));
+    const double theirs = tensors[i].has_grad() ? tensors[i].grad().item() : 0;  // not reached
+    if (!(std::abs(ours - by_path[i]->grad) <= scale && std::abs(ours - theirs) <= scale))
+      return false;
+  }
+  return true;
+}
+
+void library(Lesson& lesson) {
+  lesson.section("The library does the same with tensors");
+  lesson.say(
+      R"(`parameter` makes a leaf, `backward` walks back, newest node first: a node is younger than
+      its inputs, so its users come before it. The same formula again:)");
+  viz::GraphTrace graph;
+  Visits seen;
+  const Tensor a = scalar(2), b = scalar(3), u = a * b, v = u + a, L = u * v;
+  L.backward();
+  for (const auto& [tensor, name] : {std::pair(a, "a"), {b, "b"}, {u, "u"}, {v, "v"}, {L, "L"}})
+    graph.name(tensor, name);
+  lesson.graph(graph, "The graph of L = u v");
+  lesson.say("Backward visited: {}.", seen.ops);
+  lesson.check("da = 48 and db = 28, in five visits",
+               a.grad().item() == 48 && b.grad().item() == 28 && seen.count == 5);
+  Visits deep;
+  Tensor x = scalar(1);
+  const Tensor x_0 = x;
+  for (int k = 0; k < 20; ++k) x = x + x;
+  x.backward();
+  lesson.check("x = x + x, 20 times: gradient 2^20 in 21 visits",
+               x_0.grad().item() == std::pow(2, 20) && deep.count == 21);
+  const int formulas = 200;
+  int agree = 0;
+  for (int i = 0; i < formulas; ++i) agree += random_formula_agrees(lesson.generator()) ? 1 : 0;
+  lesson.check(fmt::format("{} random formulas: paths, topological order and library agree", agree),
+               agree == formulas);
+}
+
+// [cube]
+Tensor cube(const Tensor& x) {
+  const Array value = x.value() * x.value() * x.value();
+  return record("cube", value, {x}, [x = saved(x)](const Array& dy, Inputs in) {
+    in.add(0, dy * 3.0 * *x * *x);  // d(x^3) = 3 x^2 dx
+  });
+}
+// [cube]
+
+void own_op(Lesson& lesson) {
+  lesson.section("A step of your own");
+  lesson.say(
+      R"(For tensors a slope is no longer one number. So a step keeps a function, its backward:
+      given dy, the gradient of its result, it adds to each input's gradient that input's share.
+      `record` makes such a step; the whole of $y = x^3$, with $dx = 3 x^2 dy$, is the five lines of
+      `cube`. Beside x * x * x, where autograd goes through two products:)");
+  const Array x = Array::of({-1, 0.5, 2}, {3}, DType::float64);
+  const Tensor p = parameter(x), q = parameter(x);
+  sum(cube(p)).backward();
+  sum(q * q * q).backward();
+  lesson.show("cube: dx", p.grad());
+  lesson.show("x * x * x: dx", q.grad());
+  lesson.check("they agree", Tensor(p.grad()), Tensor(q.grad()));
+}
+
+void accumulate(Lesson& lesson) {
+  lesson.section("Gradients add up until you zero them");
+  lesson.say(
+      R"(A sum does not care which graph a share comes from. So a second `backward`, through a new
+      graph of the same parameter, adds to what the first one left. Let w = 3 and L = w², so that
+      dw = 2 w:)");
+  const Tensor w = scalar(3);
+  viz::TableRows rows{{"then", "w.grad()"}};
+  const auto walk = [&](const char* what) {
+    square(w).backward();
+    rows.push_back(row("{} | {}", what, w.grad().item()));
+  };
+  walk("first graph, backward");
+  lesson.predict("After a second graph and its backward: what is `w.grad()`?",
+                 fmt::format("{}", 2 * w.grad().item()), "Both shares are still there: 6 + 6.");
+  walk("second graph, backward");
+  w.zero_grad();
+  walk("w.zero_grad(), third graph, backward");
+  lesson.table(rows);
+  const Array x = lesson.randn({6, 3}), start = lesson.randn({3});
+  const Tensor whole = parameter(start), halves = parameter(start);
+  sum(square(Tensor(x) * whole)).backward();
+  for (const int64_t half : {0, 1})
+    sum(square(Tensor(x.slice(0, 3 * half, 3 * half + 3)) * halves)).backward();
+  lesson.check("six rows at once, or three and three without zeroing: one gradient",
+               Tensor(whole.grad()), Tensor(halves.grad()));
+  lesson.say(
+      R"(So what does not fit in memory at once can be done in parts. But whoever forgets to zero
+      between two steps of training walks by the sum of all gradients so far: `--break=no-zero-grad`.)");
+}
+
+std::string refusal(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void twice(Lesson& lesson) {
+  lesson.section("Only once through a graph");
+  lesson.say(
+      R"(To go back, steps must keep what they saw: a product needs both its factors. That is most
+      of the memory that training takes, so backward lets go of it as it goes. Here it is x and x * x, a thousand numbers of 8 bytes each:)");
+  const Tensor x = parameter(lesson.randn({1000}));
+  viz::TableRows rows{{"when", "bytes kept for backward"}};
+  const auto moment = [&](const char* when) {
+    rows.push_back(row("{} | {}", when, memory_stats().saved));
+  };
+  moment("before");
+  const Tensor loss = sum(x * x * x);
+  moment("after the forward pass");
+  loss.backward();
+  moment("after backward");
+  lesson.table(rows);
+  lesson.say("A second walk finds nothing to walk on, and says so rather than give a zero:");
+  const std::string again = refusal([&] { loss.backward(); });
+  lesson.text(viz::wrapped(again, 76));
+  lesson.check("backward twice is an error", !again.empty());
+  const Tensor p = scalar(3), trunk = square(p), left = trunk * 2.0, right = trunk * 5.0;
+  left.backward();
+  lesson.check("so is a second loss that shares its trunk with the first",
+               !refusal([&] { right.backward(); }).empty());
+  p.zero_grad();
+  const Tensor again_trunk = square(p);
+  (again_trunk * 2.0 + again_trunk * 5.0).backward();
+  lesson.check("the way out: add the losses, one backward; (2 + 5) · 2 · 3 = 42",
+               p.grad().item() == 42);
+}
+
+void teach(Lesson& lesson) {
+  chain_rule(lesson);
+  three_ways(lesson);
+  how_many_visits(lesson);
+  library(lesson);
+  own_op(lesson);
+  accumulate(lesson);
+  twice(lesson);
+  using Given = std::vector<Tensor>;
+  const NamedArray a{"a", lesson.randn({5, 3})}, b{"b", lesson.randn({5, 3})};
+  lesson.gradcheck("L = u v",
+                   [](const Given& in) {
+                     const Tensor u = in[0] * in[1], v = u + in[0];
+                     return u * v;
+                   },
+                   {a, b});
+  lesson.gradcheck("cube", [](const Given& in) { return cube(in[0]); }, {a});
+  lesson.change_one_line({
+      {"In `naive` pass on `arriving * input.slope`.",
+       "The naive row is right now, and the check that expects it wrong fails: one word made it "
+       "`paths`.",
+       "make lesson-02"},
+      {"In `topological` walk from `order.begin()` to `order.end()`.",
+       "Nothing but L's own inputs hears anything.", "make lesson-02"},
+      {"In `src/autograd.cpp`, `Older`, write `a->id > b->id`.", "Oldest first.", "make lesson-02"},
+  });
+}
+
+}  // namespace
+}  // namespace gradus::lessons
+
+int main(int argc, char** argv) {
+  using namespace gradus::lessons;
+  return run(argc, argv, {.number = 2, .seconds = 0.5, .quick_seconds = 0.5}, teach);
+}
