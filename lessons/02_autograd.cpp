@@ -173,9 +173,8 @@ void chain_rule(Lesson& lesson) {
                 row("L | u v | {} | v = {} toward u, u = {} toward v", x.L->value,
                     x.L->inputs[0].slope, x.L->inputs[1].slope)});
   lesson.say(
-      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain
-      rule: sum over all users of a node, the user's gradient times the slope of its step.)");
-  lesson.equation("dn = sum_{m \"uses\" n} dm * (partial m / partial n)");
+      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain rule: for each user m of a node n take the user's gradient times the slope of its step toward n, written ∂m / ∂n, and add them up.)");
+  lesson.equation("dn = sum_m dm * (partial m / partial n)");
   topological(x.L);
   lesson.predict("v is used by L alone, so dv = 6. What is du?", fmt::format("{}", x.u->grad),
                  "u is used by L, with slope 8, and by v, with slope 1: 1·8 + 6·1.");
@@ -336,7 +335,8 @@ void library(Lesson& lesson) {
   const int formulas = 200;
   int agree = 0;
   for (int i = 0; i < formulas; ++i) agree += random_formula_agrees(lesson.generator()) ? 1 : 0;
-  lesson.check(fmt::format("{} random formulas: paths, topological order and library agree", agree),
+  lesson.check(fmt::format("{} of {} random formulas: paths, topological order and library agree",
+                           agree, formulas),
                agree == formulas);
 }
 
@@ -455,12 +455,16 @@ void teach(Lesson& lesson) {
   lesson.gradcheck("cube", [](const Given& in) { return cube(in[0]); }, {a});
   lesson.change_one_line({
       {"In `naive` pass on `arriving * input.slope`.",
-       "The naive row is right now, and the check that expects it wrong fails: one word made it "
-       "`paths`.",
+       "One word, and the naive row is that of `paths`; the check that expects it to be wrong "
+       "fails.",
        "make lesson-02"},
       {"In `topological` walk from `order.begin()` to `order.end()`.",
-       "Nothing but L's own inputs hears anything.", "make lesson-02"},
-      {"In `src/autograd.cpp`, `Older`, write `a->id > b->id`.", "Oldest first.", "make lesson-02"},
+       "Inputs before users: only L has anything to pass on, and four checks fail.",
+       "make lesson-02"},
+      {"In `src/autograd.cpp`, `Older`, write `a->id > b->id`: the oldest node first.",
+       "Section 4 stops with the error of section 7: u had its turn before v, was released, and is "
+       "then reached again through v.",
+       "make lesson-02"},
   });
 }
 

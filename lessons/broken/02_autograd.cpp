@@ -75,7 +75,7 @@ void no_zero_grad(Lesson& lesson) {
                  swings(descend(false, steps, 0.01)));
   lesson.say(
       R"(Each step goes by the sum of all gradients so far, like a ball that rolls without friction:
-      at the lowest point it is fastest. Nothing crashes, and every single gradient is right.)");
+      at the lowest point it is fastest. Nothing crashes, and every share is right; most of them are just of steps long past.)");
 }
 
 // A product whose backward assigns: right for two different factors.
@@ -94,7 +94,9 @@ void assign_instead_of_add(Lesson& lesson) {
                 gradients_row("broken: =", broken)});
   lesson.symptom("a shared node keeps only the share that came last",
                  correct[u] == 14 && broken[u] == 6 && broken[a] != correct[a]);
-  lesson.say("In an op of the library the same slip passes the first test one thinks of:");
+  lesson.say(
+      R"(In an op of the library the same slip passes a check with two different factors, the one
+      under Gradients below, and fails with one factor twice:)");
   const NamedArray x{"x", lesson.randn({5, 3})}, y{"y", lesson.randn({5, 3})};
   lesson.gradcheck("careless_mul(x, y)",
                    [](const std::vector<Tensor>& in) { return careless_mul(in[0], in[1]); },
