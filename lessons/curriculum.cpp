@@ -19,7 +19,7 @@ constexpr Entry entries[] = {
     {9, "Multi-head attention", nullptr},
     {10, "Positions", nullptr},
     {11, "Feed-forward", nullptr},
-    {12, "Residual and LayerNorm", nullptr},
+    {12, "Residual and LayerNorm", "12_residual_norm"},
     {13, "Pre-norm and post-norm", nullptr},
     {14, "The block and the stack", nullptr},
     {15, "Tiny GPT", "15_gpt"},
