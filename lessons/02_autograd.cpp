@@ -173,7 +173,7 @@ void chain_rule(Lesson& lesson) {
                 row("L | u v | {} | v = {} toward u, u = {} toward v", x.L->value,
                     x.L->inputs[0].slope, x.L->inputs[1].slope)});
   lesson.say(
-      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain rule: for each user m of a node n take the user's gradient times the slope of its step toward n, written ∂m / ∂n, and add them up.)");
+      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain rule: for each user m of a node n take the user's gradient times the slope of its step toward n, written $partial m / partial n$, and add them up.)");
   lesson.equation("dn = sum_m dm * (partial m / partial n)");
   topological(x.L);
   lesson.predict("v is used by L alone, so dv = 6. What is du?", fmt::format("{}", x.u->grad),
@@ -238,13 +238,12 @@ ValuePtr leaf_of(ValuePtr x) {
 void how_many_visits(Lesson& lesson) {
   lesson.section("How often each node is visited");
   lesson.say(
-      R"(Let x = x + x, again and again: after n times L is 2^n x, so the true gradient is 2^n. Two
+      R"(Let x = x + x, again and again: after n times L is $2^n x$, so the true gradient is $2^n$. Two
       edges lead down from each node, and with each step the number of paths doubles.)");
   const int64_t expected = (int64_t{1} << 21) - 1;
   lesson.predict("How many visits does one walk per path make at n = 20?",
-                 fmt::format("{}", expected), "1 + 2 + 4 + ... + 2^20 = 2^21 - 1.");
-  viz::TableRows rows{
-      {"n", "true 2^n", "naive", "per path", "in order", "visits per path", "visits in order"}};
+                 fmt::format("{}", expected), "$1 + 2 + 4 + ... + 2^20 = 2^21 - 1$.");
+  viz::TableRows rows{{"n", "true", "naive", "per path", "visits", "in order", "visits"}};
   bool right = true;
   for (const int n : {1, 2, 3, 5, 10, 20}) {
     double grad[3];
@@ -255,13 +254,13 @@ void how_many_visits(Lesson& lesson) {
       grad[i] = leaf_of(root)->grad;
     }
     const double truth = std::pow(2, n);
-    rows.push_back(row("{} | {} | {:.4g} | {} | {} | {} | {}", n, truth, grad[0], grad[1], grad[2],
-                       visits[1], visits[2]));
+    rows.push_back(row("{} | {} | {:.4g} | {} | {} | {} | {}", n, truth, grad[0], grad[1],
+                       visits[1], grad[2], visits[2]));
     right = right && grad[1] == truth && grad[2] == truth && visits[2] == n + 1 &&
             visits[1] == (int64_t{1} << (n + 1)) - 1;
   }
   lesson.table(rows);
-  lesson.check("both right; 2^(n+1) - 1 visits per path, n + 1 in order", right);
+  lesson.check("both are right; per path it takes $2 dot 2^n - 1$ visits, in order n + 1", right);
   lesson.say(
       R"(At n = 60, with a billion visits a second, one walk per path would take {:.0f} years. Deep
       networks do compute x + f(x) in each layer (lesson 12), so this is no curiosity.)",
@@ -330,7 +329,7 @@ void library(Lesson& lesson) {
   const Tensor x_0 = x;
   for (int k = 0; k < 20; ++k) x = x + x;
   x.backward();
-  lesson.check("x = x + x, 20 times: gradient 2^20 in 21 visits",
+  lesson.check("x = x + x, 20 times: gradient $2^20$ in 21 visits",
                x_0.grad().item() == std::pow(2, 20) && deep.count == 21);
   const int formulas = 200;
   int agree = 0;
@@ -369,8 +368,7 @@ void accumulate(Lesson& lesson) {
   lesson.section("Gradients add up until you zero them");
   lesson.say(
       R"(A sum does not care which graph a share comes from. So a second `backward`, through a new
-      graph of the same parameter, adds to what the first one left. Let w = 3 and L = w², so that
-      dw = 2 w:)");
+      graph of the same parameter, adds to what the first one left. Let w = 3 and $L = w^2$, so that dw = 2 w:)");
   const Tensor w = scalar(3);
   viz::TableRows rows{{"then", "w.grad()"}};
   const auto walk = [&](const char* what) {

@@ -128,7 +128,7 @@ void write_through_a_view(Lesson& lesson) {
   lesson.compare("x afterwards", Tensor(x), Tensor(y), {}, 0);
   lesson.symptom("the original has changed as well", y.at({1, 2}) == 500 && x.at({1, 2}) == 5);
   lesson.say(
-      R"(In the middle of a computation it would be worse: y² has the gradient 2y, of the y that was
+      R"(In the middle of a computation it would be worse: $y^2$ has the gradient 2y, of the y that was
       there. The engine counts writes, and stops:)");
   const Tensor p = parameter(counted({2, 3}));
   const Tensor loss = sum(square(p));

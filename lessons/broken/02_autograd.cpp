@@ -49,7 +49,7 @@ void no_zero_grad(Lesson& lesson) {
     }
     return path;
   };
-  lesson.say("Gradient descent to the lowest point of (w - 3)², from w = 0 with step size 0.1:");
+  lesson.say("Gradient descent to the lowest point of $(w - 3)^2$, from w = 0 with step size 0.1:");
   const int steps = 1000;
   const std::vector<double> correct = descend(true, steps, 0.1),
                             broken = descend(false, steps, 0.1);
@@ -95,8 +95,7 @@ void assign_instead_of_add(Lesson& lesson) {
   lesson.symptom("a shared node keeps only the share that came last",
                  correct[u] == 14 && broken[u] == 6 && broken[a] != correct[a]);
   lesson.say(
-      R"(In an op of the library the same slip passes a check with two different factors, the one
-      under Gradients below, and fails with one factor twice:)");
+      R"(In an op of the library the same slip passes a check with two different factors, the one below, and fails with one factor twice:)");
   const NamedArray x{"x", lesson.randn({5, 3})}, y{"y", lesson.randn({5, 3})};
   lesson.gradcheck("careless_mul(x, y)",
                    [](const std::vector<Tensor>& in) { return careless_mul(in[0], in[1]); },
