@@ -54,9 +54,26 @@ std::string in_ascii(std::string_view text) {
       {"√", "sqrt "}, {"·", "*"},  {"∂", "d"},   {"→", "->"},    {"↓", "|"},   {"─", "-"},
       {"×", "x"},     {"≤", "<="}, {"≥", ">="},  {"≈", "~"},     {"Σ", "sum"}, {"✓", "ok"},
       {"✗", "!!"},    {"ᵀ", "^T"}, {"ε", "eps"}, {"σ", "sigma"}, {"µ", "mu"},  {"μ", "mu"},
-      {"¹", "^1"},    {"²", "^2"}, {"±", "+-"},  {"−", "-"},     {"…", "..."}};
+      {"±", "+-"},    {"−", "-"},  {"…", "..."}};
+  static const std::pair<std::string_view, char> scripts[] = {
+      {"⁰", '0'}, {"¹", '1'}, {"²", '2'}, {"³", '3'}, {"⁴", '4'}, {"⁵", '5'},
+      {"⁶", '6'}, {"⁷", '7'}, {"⁸", '8'}, {"⁹", '9'}, {"⁺", '+'}, {"⁻", '-'},
+      {"ⁿ", 'n'}, {"₀", '0'}, {"₁", '1'}, {"₂", '2'}, {"₃", '3'}, {"₄", '4'},
+      {"₅", '5'}, {"₆", '6'}, {"₇", '7'}, {"₈", '8'}, {"₉", '9'}};
   std::string result;
+  char script = 0;  // the sign of the run of raised or lowered characters that we are in
   while (!text.empty()) {
+    const auto* raised_or_lowered =
+        std::find_if(std::begin(scripts), std::end(scripts),
+                     [&](const auto& s) { return text.starts_with(s.first); });
+    if (raised_or_lowered != std::end(scripts)) {
+      const char sign = raised_or_lowered->first.starts_with("\xe2\x82") ? '_' : '^';
+      if (script != sign) result += script = sign;
+      result += raised_or_lowered->second;
+      text.remove_prefix(raised_or_lowered->first.size());
+      continue;
+    }
+    script = 0;
     const auto* known = std::find_if(std::begin(spellings), std::end(spellings),
                                      [&](const auto& s) { return text.starts_with(s.first); });
     const std::string_view character = viz::cut_to(text, 1);

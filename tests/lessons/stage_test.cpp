@@ -183,6 +183,7 @@ TEST(Stage, LaysOutText) {
   EXPECT_EQ(plain("a `code` and $Q K^T / sqrt(d_k)$."), "a code and Q Kᵀ / √d_k.");
   EXPECT_EQ(plain("5 $ a piece"), "5 $ a piece");
   EXPECT_EQ(in_ascii("√2 ≤ σ, 家"), "sqrt 2 <= sigma, ?");
+  EXPECT_EQ(in_ascii("x³ + 10⁻¹² y₁₀²"), "x^3 + 10^-12 y_10^2");
   EXPECT_EQ(unfolded("  a\n   b c "), "a b c");
   EXPECT_EQ(slug("Weights, trained (2)"), "weights-trained-2");
   EXPECT_EQ(number(-0.004, 2), "0.00");
