@@ -174,7 +174,7 @@ TEST(Stage, ShowsTensorsOfRankZeroToThree) {
   });
   for (const char* part :
        {"number [] = [3.00]", "vector [3] = [1.00, 0.00, 2.00]", "matrix [2, 2]",
-        "row ↓ column →    c    d", "a                1.0  2.0", "heads[1] [1, 2]"})
+        "row ↓ column →    c    d", "a               1.0  2.0", "heads[1] [1, 2]"})
     EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
 }
 
