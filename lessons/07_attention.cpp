@@ -1,9 +1,13 @@
 /*! \page lesson_07 Lesson 7: Q/K/V attention
 
 \lessonhead
-\needs lessons 1 (tensors) and 2 (autograd). Four verbs: `matmul(a, b)` multiplies matrices,
-`transpose(k)` swaps the last two axes, `softmax(s)` makes each row positive with sum 1,
-`record(...)` makes an op with a backward of your own.
+\needs lesson 1, tensors, and lesson 2, autograd.
+\verbs
+- `matmul(a, b)` multiplies matrices
+- `transpose(k)` swaps the last two axes
+- `softmax(s)` makes each row positive with sum 1
+- `record(...)` makes an op with a backward of your own
+
 \builds attention: each token reads from all others, as much from each as it likes.
 \usedlater in every lesson from 8 on; the library's version is gradus::scaled_dot_product_attention.
 \endlessonhead
