@@ -2,70 +2,74 @@
 
 \lessonhead
 \needs some C++ or Python, and school mathematics.
-\builds a tensor out of four integers and a row of numbers; views of it; the step that splits
+\verbs
+- `reshape(x, shape)`: the same numbers, cut into other axes
+- `transpose(x, a, b)`: two axes exchanged
+- `slice(x, axis, start, stop)`: a part of an axis
+- `x + y`: element by element, the smaller one repeated
+\builds a tensor out of some integers and a row of numbers; views of it; the step that splits
 attention heads; the gradient of broadcasting.
 \usedlater in every lesson. The library's own are gradus::Array, the numbers alone, and
 gradus::Tensor, which also remembers how they were computed.
 \endlessonhead
 
-Memory is one long row of numbers. A matrix, a batch of sentences, a film are ways of reading that
-row, and a _tensor_ is such a way written down. Its _shape_ says how many numbers there are along
-each axis, its _strides_ how far apart neighbours along each axis lie in the row:
+A matrix, a batch of sentences, a film: for the machine each is one long row of numbers, and a way
+to read it. That way is a _tensor_. Most of the errors that a beginner meets are two such ways mixed
+up, and many of them run without a word. So this lesson fills its tensors with 0, 1, 2, ...: each
+number is its own place in memory, and you see where it was read from.
 
 \f[ \mathrm{place}(i_0, i_1, \ldots) = \mathrm{offset} + \sum_a i_a\, \mathrm{stride}_a \f]
 
-In words: begin at the offset, and for each axis take as many steps of that axis as the index says.
-The lesson fills a tensor with 0, 1, 2, ..., so that each number is its own place in memory, and you
-see at a glance where it was read from.
+In words: begin at the offset, and take along each axis as many of its steps as the index says.
 
 \beside
-All there is to a tensor's values. Nothing in it says "row" or "column": that is only how a shape is
-printed. \source{view}
+The formula as a program. Nothing in it knows what a row or a column is. \source{view}
 
 \output{01_tensors.1}
 
 \section lesson_01_views Views
 
-Another offset, shape or strides, and the same memory reads as another tensor. Nothing moves, so it
-costs the same for a thousand numbers and for a billion.
-
 \beside
-Four views, each a line or two on those integers. The lesson proves that the library's have the same
-shape, strides and offset. \source{views}
+Four other ways to read the same memory, each a line or two on the same few integers. They take as
+long for a billion numbers as for six. \source{views}
 
 \output{01_tensors.2}
 
 \section lesson_01_heads The trap
 
-Attention (lesson 9) cuts each token's features into H heads. Two shapes look right, and either
-runs.
-
 \beside
-`reshape` never changes the order in memory, so the axis to cut must be cut where it lies: T x C
-into T x H x D. Only then may the axes change places. \source{split}
+The axis to cut is cut where it lies, and only then may the axes change places. Below it the same by
+its meaning, slow and obvious: D columns for each head. \source{split}
 
 \output{01_tensors.3}
 
 \papernote PyTorch has two words: `view`, which refuses where strides cannot express the new shape,
-and `reshape`, which then copies. Here there is only `reshape`, and section 6 shows when it copies.
+and `reshape`, which then copies. Here there is only `reshape`; section 6 shows when it copies.
 
 \section lesson_01_broadcasting Broadcasting and its gradient
 
-\f[ y_{tc} = x_{tc} + b_c \quad\Longrightarrow\quad
-    \frac{\partial L}{\partial b_c} = \sum_t \frac{\partial L}{\partial y_{tc}} \f]
+\output{01_tensors.4}
 
-One \f$b_c\f$ moves T results, so T shares come back to it, and shares are added. The gradient of a
-sum is the mirror image: one result, whose share goes to each number that was added.
+In \f$y = x + b\f$ one \f$b_c\f$ moves as many results as there are rows, and each of them moves L:
+
+\f[ \frac{\partial L}{\partial b_c} = \sum_t \frac{\partial L}{\partial y_{tc}} \f]
 
 \beside
-The gradient by measurement: change one number of the bias by 1 and see by how much L changes. L is
-linear in the bias, so the step may be large and the answer is exact. \source{nudge}
+The gradient by measurement. L is linear in b, so the step may be as large as 1 and the answer is
+exact. \source{nudge}
 
 \output{01_tensors.5}
 
-\section lesson_01_output What it prints
+\section lesson_01_copies What a copy costs
 
-\output{01_tensors}
+\output{01_tensors.6}
+
+\section lesson_01_end Proof, and your turn
+
+\output{01_tensors.7}
+
+\output{01_tensors.8}
+
 \program{01_tensors}
 */
 #include <fmt/ranges.h>
@@ -101,7 +105,7 @@ struct View {
 
 double element(const View& x, const Shape& index) {
   int64_t place = x.offset;
-  for (int axis = 0; axis < x.shape.rank(); ++axis) place += index[axis] * x.stride[axis];
+  for (int a = 0; a < x.shape.rank(); ++a) place += index[a] * x.stride[a];
   return x.numbers[place];
 }
 // [view]
@@ -121,7 +125,7 @@ View select(View x, int axis, int64_t index) {  // the axis disappears
   x.offset += index * x.stride[axis];
   return {x.numbers, x.offset, x.shape.erased(axis), x.stride.erased(axis)};
 }
-View expand(View x, int64_t times) {  // a new first axis, along which nothing changes
+View expand(View x, int64_t times) {  // a new first axis, all of it alike
   return {x.numbers, x.offset, x.shape.inserted(0, times), x.stride.inserted(0, 0)};
 }
 // [views]
@@ -174,8 +178,7 @@ void views(Lesson& lesson) {
   const Array x = counted({4, 6});
   const View v{x.data<double>(), x.offset(), x.shape(), x.strides()};
   lesson.say(
-      R"(Exchange the two sizes and the two strides, and the rows are the columns. No number
-      moves.)");
+      R"(Exchange the two sizes and the two strides, and the rows are the columns. No number moves. `View`, in the file of this lesson, does that and more by hand, with nothing but an offset, a shape and strides.)");
   lesson.predict("What are the strides of `x.transpose()`?",
                  fmt::format("{}", x.transpose().strides()),
                  "Down one row is now what right one column was: 1 step.");
@@ -201,7 +204,7 @@ void views(Lesson& lesson) {
     shared = shared && c.theirs.shares_storage_with(x);
   }
   lesson.table(rows);
-  lesson.check("our four views have the library's shapes, strides, offsets and numbers", equal);
+  lesson.check("by hand we get the library's shapes, strides, offsets and numbers", equal);
   lesson.check("all five look at one storage", shared);
   lesson.say(
       R"(Stride 0 is the trick of the last line: a step along that axis stays where it is, so one
@@ -281,8 +284,9 @@ void broadcasting(Lesson& lesson) {
 }
 
 // [nudge]
+using Result = std::function<double(const Array& b)>;
 // By how much L changes when b_c grows by 1.
-double nudged(const std::function<double(const Array&)>& L, const Array& b, int64_t c) {
+double nudged(const Result& L, const Array& b, int64_t c) {
   Array moved = b.clone();
   moved.mutable_data<double>()[c] += 1;
   return L(moved) - L(b);
@@ -296,8 +300,7 @@ void gradient_of_broadcasting(Lesson& lesson) {
       unit? Let y = x + b, and let L weigh each y by a number w:)");
   lesson.equation("L = sum_{t} sum_{c} w_tc y_tc,   y_tc = x_tc + b_c");
   lesson.say(
-      R"(Each y counts w times in L, so that is its gradient; here w = [1 2 3 / 4 5 6]. But b[0] stands in
-      two of them, y[0, 0] and y[1, 0].)");
+      R"(Each y counts w times in L, so that is its gradient; here w = [1 2 3 / 4 5 6]. But b[0] stands in two of them, y[0, 0] and y[1, 0]. In the table, "measured" is how L changes when b[c] grows by 1, and `b.grad()` what the library finds by itself; lesson 2 shows how.)");
   const Array x = counted({2, 3}), w = counted({2, 3}) + 1.0;
   const Tensor b = parameter(Array::of({10, 20, 30}, {3}, DType::float64));
   sum((Tensor(x) + b) * Tensor(w)).backward();
@@ -402,5 +405,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 1, .seconds = 1.0, .quick_seconds = 0.5}, teach);
+  return run(argc, argv, {.number = 1, .seconds = 1.0, .quick_seconds = 0.3}, teach);
 }

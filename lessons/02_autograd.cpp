@@ -9,25 +9,25 @@ grows by 1.
 - `w.grad()`, `w.zero_grad()`: reads it, forgets it
 - `record(name, value, inputs, closure)`: makes an op with a backward of your own
 \builds an autograd of forty lines, and three ways to walk it back: one wrong, one slow, one right.
-\usedlater in every lesson; the library's own walk is gradus::backward.
+\usedlater in every lesson; the library's own walk is gradus::backward().
 \endlessonhead
 
-A network has millions of numbers, and training asks of each: if it grows a little, does the loss
-grow or shrink, and how fast? To nudge them one by one takes a run of the network for each. Autograd
-gets all answers from a single walk back through what was computed.
+Training asks of each of a million numbers: if it grows a little, does the loss grow or shrink, and
+how fast? To nudge them one by one takes a million runs of the network. _Autograd_ answers all at
+once, in one walk back through what was computed.
 
-Every computation is a graph of small steps, and of a small step the slope is school mathematics.
-The chain rule puts them together. Write \f$\adj{n}\f$ for \f$\partial L / \partial n\f$, how fast
+What was computed is a graph of small steps, and the slope of a small step is school mathematics.
+The chain rule puts the slopes together. Write \f$dn\f$ for \f$\partial L / \partial n\f$, how fast
 the result L grows with the node n:
 
-\f[ \adj{n} = \sum_{m \text{ uses } n} \adj{m}\, \frac{\partial m}{\partial n} \f]
+\f[ dn = \sum_{m \text{ uses } n} dm\, \frac{\partial m}{\partial n} \f]
 
-In words: what a node is worth is the sum over its users, of what the user is worth times the slope
-of that step. The sum is the whole difficulty: a node must have heard from _all_ its users before it
-passes anything on.
+In words: what a node is worth is what its users are worth, each times the slope of its step. The
+sum is the whole difficulty: a node must have heard from _all_ its users before it passes anything
+on.
 
 \beside
-A number that remembers how it was computed: its inputs, and the slope toward each.
+A number that remembers how it was computed: from which inputs, and how fast it grows with each.
 \source{value}
 
 \output{02_autograd.1}
@@ -35,16 +35,15 @@ A number that remembers how it was computed: its inputs, and the slope toward ea
 \section lesson_02_three Three ways back
 
 \beside
-The obvious recursion: add what arrives, pass it on. It passes on all that has arrived _so far_, and
-a shared node is reached more than once. \source{naive}
+Naive: what arrives is added, and the gradient passed on. But that is the gradient _so far_, and a
+shared node is reached more than once. \source{naive}
 
 \beside
-One word changed: only what has just arrived is passed on. Right, for it adds up every path from L.
-But paths multiply. \source{paths}
+One walk per path: only what has just arrived is passed on. \source{paths}
 
 \beside
-First put the nodes in an order in which inputs stand before users, then walk it from the end. When
-a node's turn comes, all its users have had theirs. \source{topological}
+Topological order: put inputs before users, then walk from the end. When a node's turn comes, all
+its users have had theirs. \source{topological}
 
 \output{02_autograd.2}
 
@@ -52,15 +51,16 @@ a node's turn comes, all its users have had theirs. \source{topological}
 
 \section lesson_02_library The library's walk
 
-The library needs no search for the order: a node is always younger than its inputs, so it takes the
-newest waiting node first.
+\picture{02_autograd-the-graph-of-l-u-v,The graph of section 1: read it down for the values\, and up
+for the gradients. u and a have two users each.}
 
-\picture{02_autograd-the-graph-of-l-u-v,The graph of section 1\, with values and gradients. Read it
-forward for the values and backward for the gradients.}
+\output{02_autograd.4}
 
 \beside
-In place of a number, a step of the library keeps a function: given `dy`, the gradient of its
-result, it hands each input its share. What it needs for that it saves. \source{cube}
+What `record` needs: a name, the value, the inputs, and the way back. The closure holds what it
+needs for that as `saved` arrays. \source{cube}
+
+\output{02_autograd.5}
 
 \section lesson_02_twice Accumulate, zero, release
 
@@ -71,9 +71,12 @@ result, it hands each input its share. What it needs for that it saves. \source{
 \papernote Frameworks like PyTorch can keep a graph for a second walk (`retain_graph`) and can
 differentiate a gradient again. This library does neither: it frees as it goes.
 
-\section lesson_02_output What it prints
+\section lesson_02_end Proof, and your turn
 
-\output{02_autograd}
+\output{02_autograd.8}
+
+\output{02_autograd.9}
+
 \program{02_autograd}
 */
 #include <cmath>
@@ -93,7 +96,7 @@ using ValuePtr = std::shared_ptr<Value>;
 
 struct Input {
   ValuePtr node;
-  double slope;  // how fast the result grows with this input
+  double slope;  // how fast the result grows with it
 };
 struct Value {
   double value;
@@ -101,12 +104,15 @@ struct Value {
   double grad = 0;
 };
 
-ValuePtr leaf(double x) { return std::make_shared<Value>(Value{x}); }
+ValuePtr node(double value, std::vector<Input> inputs) {
+  return std::make_shared<Value>(Value{value, std::move(inputs)});
+}
+ValuePtr leaf(double x) { return node(x, {}); }
 ValuePtr add(const ValuePtr& a, const ValuePtr& b) {
-  return std::make_shared<Value>(Value{a->value + b->value, {{a, 1}, {b, 1}}});
+  return node(a->value + b->value, {{a, 1}, {b, 1}});
 }
 ValuePtr mul(const ValuePtr& a, const ValuePtr& b) {
-  return std::make_shared<Value>(Value{a->value * b->value, {{a, b->value}, {b, a->value}}});
+  return node(a->value * b->value, {{a, b->value}, {b, a->value}});
 }
 // [value]
 
@@ -116,7 +122,9 @@ ValuePtr mul(const ValuePtr& a, const ValuePtr& b) {
 int64_t naive(const ValuePtr& node, double arriving = 1) {
   node->grad += arriving;
   int64_t visits = 1;
-  for (const Input& input : node->inputs) visits += naive(input.node, node->grad * input.slope);
+  for (const Input& input : node->inputs) {
+    visits += naive(input.node, node->grad * input.slope);
+  }
   return visits;
 }
 // [naive]
@@ -125,13 +133,18 @@ int64_t naive(const ValuePtr& node, double arriving = 1) {
 int64_t paths(const ValuePtr& node, double arriving = 1) {
   node->grad += arriving;
   int64_t visits = 1;
-  for (const Input& input : node->inputs) visits += paths(input.node, arriving * input.slope);
+  for (const Input& input : node->inputs) {
+    visits += paths(input.node, arriving * input.slope);
+  }
   return visits;
 }
 // [paths]
 
 // [topological]
-void inputs_first(const ValuePtr& node, std::set<ValuePtr>& seen, std::vector<ValuePtr>& order) {
+using Nodes = std::vector<ValuePtr>;
+
+// Appends all that `node` was computed from, each once, and then the node.
+void inputs_first(const ValuePtr& node, std::set<ValuePtr>& seen, Nodes& order) {
   if (!seen.insert(node).second) return;
   for (const Input& input : node->inputs) inputs_first(input.node, seen, order);
   order.push_back(node);
@@ -139,11 +152,14 @@ void inputs_first(const ValuePtr& node, std::set<ValuePtr>& seen, std::vector<Va
 
 int64_t topological(const ValuePtr& root) {
   std::set<ValuePtr> seen;
-  std::vector<ValuePtr> order;
+  Nodes order;
   inputs_first(root, seen, order);
   root->grad = 1;
-  for (auto node = order.rbegin(); node != order.rend(); ++node)
-    for (const Input& input : (*node)->inputs) input.node->grad += (*node)->grad * input.slope;
+  for (auto node = order.rbegin(); node != order.rend(); ++node) {
+    for (const Input& input : (*node)->inputs) {
+      input.node->grad += (*node)->grad * input.slope;
+    }
+  }
   return static_cast<int64_t>(order.size());
 }
 // [topological]
@@ -343,7 +359,7 @@ void library(Lesson& lesson) {
 Tensor cube(const Tensor& x) {
   const Array value = x.value() * x.value() * x.value();
   return record("cube", value, {x}, [x = saved(x)](const Array& dy, Inputs in) {
-    in.add(0, dy * 3.0 * *x * *x);  // d(x^3) = 3 x^2 dx
+    in.add(0, dy * 3.0 * *x * *x);  // dx = 3 x^2 dy
   });
 }
 // [cube]
@@ -471,5 +487,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 2, .seconds = 0.5, .quick_seconds = 0.5}, teach);
+  return run(argc, argv, {.number = 2, .seconds = 0.4, .quick_seconds = 0.4}, teach);
 }

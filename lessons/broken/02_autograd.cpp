@@ -54,13 +54,13 @@ void no_zero_grad(Lesson& lesson) {
   const std::vector<double> correct = descend(true, steps, 0.1),
                             broken = descend(false, steps, 0.1);
   viz::TableRows rows{{"step", "correct: w", "broken: w"}};
-  for (const size_t step : {0, 1, 2, 3, 5, 10, 20, 50, 999})
+  for (const size_t step : {0u, 1u, 2u, 3u, 5u, 10u, 20u, 50u, 999u})
     rows.push_back(row("{} | {:.3f} | {:.3f}", step, correct[step], broken[step]));
   lesson.table(rows);
   std::vector<viz::Series> curves{{.name = "correct", .x = {}, .y = {}},
                                   {.name = "without zero_grad", .x = {}, .y = {}}};
   for (size_t step = 0; step < 60; ++step)
-    for (const size_t i : {0, 1}) {
+    for (const size_t i : {0u, 1u}) {
       curves[i].x.push_back(static_cast<double>(step));
       curves[i].y.push_back((i == 0 ? correct : broken)[step]);
     }
