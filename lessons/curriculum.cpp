@@ -16,7 +16,7 @@ constexpr Entry entries[] = {
     {6, "Before attention", nullptr},
     {7, "Q/K/V attention", "07_attention"},
     {8, "Masks", nullptr},
-    {9, "Multi-head attention", nullptr},
+    {9, "Multi-head attention", "09_multi_head"},
     {10, "Positions", nullptr},
     {11, "Feed-forward", nullptr},
     {12, "Residual and LayerNorm", "12_residual_norm"},
