@@ -72,8 +72,6 @@ exact. \source{nudge}
 
 \program{01_tensors}
 */
-#include <fmt/ranges.h>
-
 #include <chrono>
 
 #include "gradus/arithmetic.h"
@@ -153,7 +151,7 @@ void shape_and_strides(Lesson& lesson) {
   lesson.table(
       {{"word", "meaning", "of x"},
        row("shape | numbers along each axis | {}", x.shape()),
-       row("rank | how many axes | {}", x.rank()),
+       row("rank | number of axes | {}", x.rank()),
        row("dtype | type of each number | {}, {} bytes", name(x.dtype()), size_of(x.dtype())),
        row("strides | steps in memory to the neighbour along each axis | {}", x.strides()),
        row("offset | place of the first number | {}", x.offset()),
@@ -207,8 +205,7 @@ void views(Lesson& lesson) {
   lesson.check("by hand we get the library's shapes, strides, offsets and numbers", equal);
   lesson.check("all five look at one storage", shared);
   lesson.say(
-      R"(Stride 0 is the trick of the last line: a step along that axis stays where it is, so one
-      row in memory reads as four.)");
+      R"(Stride 0 is the trick of the last view: a step along that axis stays where it is.)");
 }
 
 // [split]
@@ -236,13 +233,12 @@ void heads(Lesson& lesson) {
   const Axes axes{"token", "", words, {}};
   const Array cat = wrong.value().select(0, 0).select(0, 1);
   lesson.predict("What is the row of \"cat\" in head 0 of `reshape(x, {2, 4, 3})`?",
-                 fmt::format("{}", fmt::join(cat.to_vector(), ", ")),
+                 fmt::format("{}, {}, {}", cat.at({0}), cat.at({1}), cat.at({2})),
                  "Those are features of \"The\": reshape keeps the order in memory.");
   lesson.beside("reshape: head 0", select(wrong, 0, 0), axes, "reshape, transpose: head 0",
                 select(right, 0, 0), axes, 0);
   lesson.say(
-      R"(Left, one token has become two rows, and head 0 never sees "sat" or "on". Right, the axis
-      that is cut is cut first, where it lies, (T, C) to (T, H, D), and then T and H change places:)");
+      R"(By reshape alone one token has become two rows, and head 0 never sees "sat" or "on". The right way cuts the axis that is to be cut, where it lies, (T, C) to (T, H, D); then T and H change places:)");
   lesson.table({{"step", "shape", "strides"},
                 row("x | {} | {}", x.shape(), x.value().strides()),
                 row("reshape to (T, H, D) | {} | {}", reshape(x, {4, 2, 3}).shape(),
@@ -258,14 +254,15 @@ void broadcasting(Lesson& lesson) {
   const Tensor x(counted({2, 3})), b(Array::of({10, 20, 30}, {3}, DType::float64));
   lesson.say(
       R"(To add one row, a bias, to every row of a matrix, the row is expanded: read again and again
-      with stride 0. With x = [0 1 2 / 3 4 5] and b = [10 20 30]:)");
-  lesson.show("x + b", x + b, {}, 0);
+      with stride 0. With x = [0 1 2 / 3 4 5] and b = [10 20 30] the sum is [10 21 32 / 13 24 35].)");
   const View row_b{b.value().data<double>(), 0, {3}, {1}};
   std::vector<double> slowly;
   for (int64_t t = 0; t < 2; ++t)
     for (int64_t c = 0; c < 3; ++c)
       slowly.push_back(x.value().at({t, c}) + element(expand(row_b, 2), {t, c}));
-  lesson.check("x + b is x plus b read with strides [0, 1]", (x + b).value().to_vector() == slowly);
+  lesson.check("that is x plus b read with strides [0, 1], and the library's x + b",
+               slowly == std::vector<double>{10, 21, 32, 13, 24, 35} &&
+                   slowly == (x + b).value().to_vector());
   lesson.say(
       R"(The rule: write the shapes with their last axes aligned. Two sizes fit if they are equal or
       one of them is 1; an axis that is missing counts as 1.)");
@@ -321,8 +318,8 @@ void gradient_of_broadcasting(Lesson& lesson) {
 
   const Tensor a = parameter(x);
   sum(sum(a, {0}) * b.detach()).backward();  // the mirror image: s_c = a_0c + a_1c
-  lesson.check("the gradient of a sum is the reverse: [10 20 30] goes to every row",
-               Tensor(a.grad()), expand(b.detach(), {2, 3}));
+  lesson.check("the gradient of a sum is the reverse: dy goes to every row", Tensor(a.grad()),
+               expand(b.detach(), {2, 3}));
   lesson.say(
       "Where the way forward repeats, the way back adds; where it adds, the way back repeats.");
 }
@@ -341,8 +338,10 @@ void copies(Lesson& lesson) {
       slower than arithmetic. Here x is a matrix of {0} x {0}, {1} MB.)",
       n, n * n * 8 / (1 << 20));
   const Array x = lesson.randn({n, n});
-  lesson.predict("How many numbers does `x.transpose()` move?", "0",
-                 "It exchanges two sizes and two strides.");
+  lesson.predict(
+      "`x.transpose().reshape({n * n})`: how many numbers does it move?",
+      fmt::format("{}", x.numel()),
+      "No single stride walks a turned matrix from corner to corner, so this reshape copies.");
   const auto cost = [&](const char* code, const std::function<Array()>& f) {
     const size_t before = memory_stats().live;
     const Array result = f();
@@ -362,13 +361,10 @@ void copies(Lesson& lesson) {
   lesson.elapsed("x.transpose().contiguous(), across", seconds_of(3, [&] { copied(); }));
   lesson.check("the copy has the same numbers", Tensor(copied()), Tensor(turned()));
   lesson.say(
-      R"(The last line copies because no single stride walks a turned matrix from corner to corner;
-      reshape then has no other way. So views are made freely and copies on purpose: the library's
-      matrix product reads a turned matrix where it lies, and heads are joined again by turning
-      back first, (H, T, D) to (T, H, D), which reshapes without a copy:)");
+      R"(So views are made freely and copies on purpose. The library's matrix product reads a turned matrix where it lies, and heads are joined again by turning back first, (H, T, D) to (T, H, D):)");
   const Array tokens = counted({4, 6}), heads = split_heads(Tensor(tokens), 2).value(),
               joined = heads.transpose(0, 1).reshape({4, 6});
-  lesson.check("transpose back, then reshape: a view, and x again",
+  lesson.check("transpose back, then reshape: x again, and no copy",
                joined.shares_storage_with(heads) && joined.to_vector() == tokens.to_vector());
 }
 
