@@ -24,6 +24,8 @@ In words: a table with one row for each token that asks and one column for each 
 answer. Each row is a set of weights that sum to 1; the result is, for each row, the mixture of
 values with these weights.
 
+\output{07_attention.1}
+
 \beside
 The formula says: for each query, look at every key. That is three nested loops for the scores and
 three for the mixture, slow and obvious. \source{slow}
@@ -32,6 +34,8 @@ three for the mixture, slow and obvious. \source{slow}
 The same in three matrix operations. \f$Q K^\top\f$ holds all the scores, so one product replaces
 the first three loops, and \f$P V\f$ the others; softmax works on each row by itself.
 \source{attention}
+
+\output{07_attention.2}
 
 \section lesson_07_scale Why the square root
 
@@ -67,16 +71,25 @@ is the one that introductions like to draw: "sat" looks at "cat" with weight 0.6
 The loss compares each row of weights with the picture we want, by cross-entropy. Only the two
 matrices move; the tokens stay as they are. \source{train}
 
+\output{07_attention.5}
+
 \picture{07_attention-weights-after-training,The weights that gradient descent found. Each row sums
 to 1.}
 
+\section lesson_07_order What it cannot see
+
+\output{07_attention.6}
+
 \papernote The paper's queries, keys and values come from learned projections of _h_ heads at once:
 that is lesson 9. Here there is one head and no bias. Nothing in the formula knows the order of the
-tokens; section 6 of the output shows it, lesson 10 mends it.
+tokens; lesson 10 will mend it.
 
-\section lesson_07_output All that it prints
+\section lesson_07_edit Change one line
 
-\output{07_attention}
+\output{07_attention.8}
+
+\output{07_attention.7}
+
 \program{07_attention}
 */
 #include <algorithm>
