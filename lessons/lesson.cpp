@@ -162,6 +162,13 @@ void Lesson::text(std::string_view lines) {
   state_->page.preformatted(lines);
 }
 
+void Lesson::printed(std::string_view lines) {
+  if (state_->options.contract)
+    text(lines);
+  else
+    state_->page.preformatted(lines);
+}
+
 // ---- pictures ----
 
 void Lesson::heatmap(const viz::Heatmap& map) {
@@ -294,6 +301,8 @@ void Lesson::trained(Within within) {
   state_->mark(fmt::format("within {} {}", within.absolute, within.relative));
 }
 
+void Lesson::unchecked() { state_->mark("unchecked"); }
+
 void Lesson::change_one_line(std::initializer_list<Edit> edits) { state_->edits = edits; }
 
 // ---- the end ----
@@ -367,6 +376,7 @@ int Lesson::finish() {
 
 bool Lesson::quick() const { return state_->options.quick; }
 bool Lesson::verbose() const { return state_->options.verbose; }
+bool Lesson::contract() const { return state_->options.contract; }
 uint64_t Lesson::seed() const { return state_->options.seed; }
 Generator& Lesson::generator() { return state_->generator; }
 Array Lesson::randn(const Shape& shape) {

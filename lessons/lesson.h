@@ -43,7 +43,9 @@ struct Chapter {
   int number = 0;            ///< in the curriculum
   double seconds = 1;        ///< how long it takes, and with --quick, where the stage was
   double quick_seconds = 1;  ///< measured; scaled to the machine that it runs on
-  std::function<void(CLI::App&)> more_flags = {};  ///< flags of its own, if it has any
+  uint64_t seed = 1;         ///< unless --seed names another
+  /// Flags of its own, if it has any. Where one is given, no time is forecast.
+  std::function<void(CLI::App&)> more_flags = {};
 };
 
 /// The names along the two axes of a matrix that is shown.
@@ -95,6 +97,9 @@ class Lesson {
               const Tensor& b, const Axes& axes_b, int decimals = 2);
   /// Text as it is, in a fixed-width box.
   void text(std::string_view lines);
+  /// The same for lines that a live run has printed already while it worked: they join the page
+  /// and, since nothing is live there, what a contract compares.
+  void printed(std::string_view lines);
 
   // ---- pictures ----
 
@@ -136,6 +141,8 @@ class Lesson {
   /// From here to the end of the section numbers come from training: on another machine they may
   /// differ from the documentation by so much.
   void trained(Within within);
+  /// From here to the end of the section another machine may print anything, on as many lines.
+  void unchecked();
   /// The three edits that end a lesson: what to change, what should happen, the command that shows
   /// it.
   struct Edit {
@@ -147,6 +154,8 @@ class Lesson {
 
   bool quick() const;
   bool verbose() const;
+  /// Whether this run is only compared with the documentation: no progress, no files.
+  bool contract() const;
   uint64_t seed() const;
   /// Numbers from the standard normal distribution, float64, drawn with the lesson's seed.
   Array randn(const Shape& shape);
@@ -180,6 +189,6 @@ std::vector<Break> breaks();
 ///     --break=NAME      shows that way to break it; --list-breaks names them
 ///     --html FILE       writes what it showed as one page
 ///     --seed N, --threads N, --help
-int run(int argc, char** argv, const Chapter& chapter, void (*teach)(Lesson&));
+int run(int argc, char** argv, const Chapter& chapter, const std::function<void(Lesson&)>& teach);
 
 }  // namespace gradus::lessons

@@ -1,9 +1,12 @@
 #include <fmt/core.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "curriculum.h"
@@ -34,6 +37,15 @@ std::string in_seconds(double seconds) {
   return fmt::format("about {:.0f} s", seconds);
 }
 
+/// Two threads that wait for each other turn in a loop, and libgomp's own patience, 300,000 turns,
+/// makes a lesson many times slower while another program keeps one of two cores busy. libgomp
+/// reads the environment when the program is loaded, so the program is loaded once more.
+void shorten_waiting(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("GOMP_SPINCOUNT", "2000", 1);
+  ::execv("/proc/self/exe", argv);  // returns only where there is no such file; then all goes on
+}
+
 // Prints what is wrong and ends with 2.
 [[noreturn]] void refuse(const std::string& program, const std::string& problem) {
   std::fflush(stdout);
@@ -51,6 +63,7 @@ std::string list_of_breaks() {
 
 Options parse(int argc, char** argv, const Chapter& chapter, const std::string& program) {
   Options options;
+  options.seed = chapter.seed;
   CLI::App app(fmt::format("Lesson {}: {}", chapter.number, entry(chapter.number).title), program);
   app.get_formatter()->column_width(22);
   app.add_flag("--quick", options.quick,
@@ -69,13 +82,17 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
   app.add_option("--html", options.html, "Write all it showed as one page")->type_name("FILE");
   app.add_option("--seed", options.seed, "Same seed, same numbers")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? "must be a whole number from 0 up, got " + text
+                                     : std::string();
+      })
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Default: one for each core")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));
   app.add_option("--pictures", options.pictures)->group("")->check(CLI::ExistingDirectory);
   app.add_flag("--contract", options.contract)->group("");
+  const size_t common = app.get_options().size();
   if (chapter.more_flags) chapter.more_flags(app);
   try {
     app.parse(argc, argv);
@@ -85,6 +102,9 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
   } catch (const CLI::ParseError& error) {
     refuse(program, error.what());
   }
+  const std::vector<CLI::Option*> flags = app.get_options();
+  options.own_flags = std::any_of(flags.begin() + static_cast<std::ptrdiff_t>(common), flags.end(),
+                                  [](const CLI::Option* flag) { return flag->count() > 0; });
   const auto is_named = [&](const Break& b) { return b.name == options.break_name; };
   const std::vector<Break> all = breaks();
   if (app.count("--break") > 0 && std::none_of(all.begin(), all.end(), is_named))
@@ -96,7 +116,7 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
 void announce(const Lesson::State& s) {
   const Entry& here = entry(s.chapter.number);
   fmt::print("{}\n", s.styled("1", fmt::format("Lesson {}: {}", here.number, here.title)));
-  if (s.options.contract) return;
+  if (s.options.contract || s.options.own_flags) return;
   const double pace = slowness();
   const std::string full = in_seconds(pace * s.chapter.seconds),
                     quick = in_seconds(pace * s.chapter.quick_seconds);
@@ -117,8 +137,9 @@ void teach_break(Lesson& lesson, const Lesson::State& s) {
 
 }  // namespace
 
-int run(int argc, char** argv, const Chapter& chapter, void (*teach)(Lesson&)) {
+int run(int argc, char** argv, const Chapter& chapter, const std::function<void(Lesson&)>& teach) {
   const std::string program = std::filesystem::path(argv[0]).filename().string();
+  shorten_waiting(argv);
   try {
     const Options options = parse(argc, argv, chapter, program);
     if (options.threads > 0) set_num_threads(options.threads);

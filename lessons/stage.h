@@ -18,7 +18,8 @@ struct Options {
   std::string html;        ///< a file for the page, or empty
   std::string pictures;    ///< a directory for each picture by itself, or empty
   uint64_t seed = 1;
-  int threads = 0;  ///< 0: as many as cores
+  int threads = 0;         ///< 0: as many as cores
+  bool own_flags = false;  ///< a flag of the lesson's own was given
   bool contract =
       false;  ///< print what must be the same in every run, see docs/writing_a_lesson.md
 };
