@@ -27,6 +27,9 @@ The formula as a program. Nothing in it knows what a row or a column is. \source
 
 \output{01_tensors.1}
 
+\picture{01_tensors-every-number-is-its-own-place-in-memory,The darker\, the further along in
+memory: row by row.}
+
 \section lesson_01_views Views
 
 \beside
@@ -147,7 +150,9 @@ void shape_and_strides(Lesson& lesson) {
       features (numbers that describe a word) each. Axis 0 counts tokens, axis 1 features, and every
       number is its own place in memory.)");
   const Array x = counted({4, 6});
-  lesson.show("x", x, token_by_feature, 0);
+  lesson.heatmap({"Every number is its own place in memory", x.to(DType::int64),
+                  token_by_feature.row_axis, token_by_feature.column_axis, token_by_feature.rows,
+                  token_by_feature.columns});
   lesson.table(
       {{"word", "meaning", "of x"},
        row("shape | numbers along each axis | {}", x.shape()),

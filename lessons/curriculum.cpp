@@ -20,7 +20,7 @@ constexpr Entry entries[] = {
     {10, "Positions", nullptr},
     {11, "Feed-forward", nullptr},
     {12, "Residual and LayerNorm", "12_residual_norm"},
-    {13, "Pre-norm and post-norm", nullptr},
+    {13, "Pre-norm and post-norm", "13_norm_order"},
     {14, "The block and the stack", nullptr},
     {15, "Tiny GPT", "15_gpt"},
     {16, "Training craft", nullptr},

@@ -1,4 +1,5 @@
 #include "gradus/viz/page.h"
+#include "gradus/viz/math.h"
 
 #include <gtest/gtest.h>
 
@@ -101,15 +102,35 @@ TEST(Page, PreformattedTextKeepsItsLines) {
 }
 
 TEST(Page, BoxesOfEveryKind) {
-  for (const std::string kind : {"question", "passed", "failed", "broken", "note"}) {
+  for (const std::string kind : {"passed", "failed", "broken", "note"})
     EXPECT_EQ(body_of([&](Page& page) { page.box(kind, "T", "x"); }),
               "<div class=\"box " + kind + "\"><strong>T</strong>\n<p>x</p>\n</div>\n");
-    Page page("", "");
-    EXPECT_NE(page.to_string().find(kind == "note" ? ".box {" : "." + kind + " {"),
-              std::string::npos);  // it has a colour
-  }
+  for (const std::string kind : {"question", "passed", "failed", "broken"})
+    EXPECT_NE(Page("", "").to_string().find("." + kind + " {"), std::string::npos) << "a colour";
   EXPECT_EQ(test::error_of([] { Page("", "").box("warning", "", ""); }),
             "page: a box is a question, passed, failed, broken or a note, not \"warning\"");
+}
+
+TEST(Page, QuestionsOpenAndVerdictsAreLines) {
+  EXPECT_EQ(
+      body_of([](Page& page) { page.box("question", "1 < 2?", "yes"); }),
+      "<details class=\"box question\"><summary>1 &lt; 2?</summary>\n<p>yes</p>\n</details>\n");
+  EXPECT_EQ(body_of([](Page& page) { page.box("passed", "", "it `holds`"); }),
+            "<p class=\"line passed\">it <code>holds</code></p>\n");
+  EXPECT_EQ(body_of([](Page& page) { page.box("failed", "", "x"); }),
+            "<p class=\"line failed\">x</p>\n");
+  EXPECT_NE(body_of([](Page& page) { page.box("note", "", "x"); }).find("class=\"box note\""),
+            std::string::npos);
+}
+
+TEST(Page, FormulasInSentencesAndSideBySide) {
+  EXPECT_EQ(body_of([](Page& page) { page.paragraph("the $x$ of 5 $"); }),
+            "<p>the <math><mi>x</mi></math> of 5 $</p>\n");
+  const std::string two = body_of([](Page& page) { page.formulas({"x", "y"}); });
+  EXPECT_NE(two.find(math_html("x") + math_html("y")), std::string::npos) << two;
+  const std::string pair = body_of([](Page& page) { page.pair("<b></b>", "a", "<i></i>", "c"); });
+  EXPECT_TRUE(pair.starts_with("<div class=\"pair\">\n<figure>")) << pair;
+  EXPECT_LT(pair.find("<figcaption>a</figcaption>"), pair.find("<i></i>"));
 }
 
 TEST(Page, IsWrittenWhole) {

@@ -1,0 +1,532 @@
+/*! \page lesson_13 Lesson 13: Pre-norm and post-norm
+
+\lessonhead
+\needs \ref lesson_09 "lesson 9" (heads) and \ref lesson_12 "lesson 12" (residual, LayerNorm).
+Four verbs: `linear(x, W)` multiplies each row by a matrix; `cross_entropy(logits, targets)` is
+-log of what the model gave to the letter that came; `nn::Module` names the parameters;
+`optim::Adam` moves them.
+\builds a small language model twice, with the norm in the two places it can have.
+\usedlater in every model from here on, as pre-norm.
+\endlessonhead
+
+The paper of the transformer put the norm after each sum, and trained with a _warm-up_: a learning
+rate that starts near 0 and rises for some thousand steps. Leave the warm-up out, and the model may
+not train. Three years later Xiong et al. asked why, and moved the norm:
+
+\f[ \text{post-norm:} \quad x_{l+1} = \mathrm{norm}\big(x_l + f(x_l)\big) \qquad\qquad
+    \text{pre-norm:} \quad x_{l+1} = x_l + f\big(\mathrm{norm}(x_l)\big), \quad
+    y = \mathrm{norm}(x_L) \f]
+
+\beside
+The same two lines, the same parts; only the brackets differ. In the first no way leads past the
+norms. In the second x is a sum that nothing divides, the _stream_.
+\source{order}
+
+\beside
+What f is: attention with four heads, and a feed-forward of two matrices. No biases, so that there
+is less to look at.
+\source{block}
+
+\beside
+The model around the blocks: embeddings of letter and position, the stream, a matrix to the logits.
+Pre-norm has one norm more, at the end.
+\source{model}
+
+\section lesson_13_theory What was promised
+
+Xiong et al. look at the model before its first step. For the last block they derive that the
+gradient is bounded by
+
+\f[ O\big(d \sqrt{\ln d}\big) \text{ in post-norm}, \qquad
+    O\big(d \sqrt{\ln d / L}\big) \text{ in pre-norm:} \f]
+
+one does not depend on the number L of layers, the other becomes small in deep models. So post-norm
+meets its first steps with large gradients at the top, and the warm-up keeps these steps small.
+
+\picture{13_norm_order-gradient-of-each-of-12-blocks,Before training: the gradient of each of 12
+blocks\, from bottom to top.}
+
+\section lesson_13_train What happens
+
+\beside
+Four runs (three with --quick) from the same weights, on the same letters. Only the order of the
+norm and the first steps of the learning rate differ.
+\source{train}
+
+\picture{13_norm_order-loss-nats-per-letter,Post-norm without warm-up stops at the loss of single
+letters.}
+
+The theory looks at one step before training. What stops this small model is seen after it: the
+tokens of a window have become one vector. Dong et al. (2021, "Attention is not all you need") call
+it rank collapse and show that what skips attention is what prevents it.
+
+\papernote The paper's model translates, has 6 to 18 layers of width 512 and is trained for 100 000
+steps and more. Ours is tiny and says only what holds in it: pre-norm's falling gradient does,
+post-norm's constancy does not. With other initialisations the picture is another one.
+
+\section lesson_13_output What it prints
+
+\output{13_norm_order}
+\program{13_norm_order}
+*/
+#include <algorithm>
+#include <cmath>
+
+#include "gradus/arithmetic.h"
+#include "gradus/data/corpus.h"
+#include "gradus/data/tales.h"
+#include "gradus/nn/layers.h"
+#include "gradus/optim/optimizer.h"
+#include "gradus/optim/schedule.h"
+#include "lesson.h"
+
+namespace gradus::lessons {
+namespace {
+
+// ---- the model ----
+
+enum class Order { pre, post };
+
+// Xavier's initialisation (Glorot and Bengio 2010): outputs and gradients of the size of inputs.
+nn::Linear matrix(int64_t in, int64_t out, double standard_deviation, Generator& generator) {
+  nn::Linear layer(in, out, generator, nn::Bias::none);
+  nn::init_normal(layer.weight, standard_deviation, generator);
+  return layer;
+}
+double xavier(int64_t in, int64_t out) { return std::sqrt(2.0 / static_cast<double>(in + out)); }
+
+// [block]
+struct Block : nn::Module {
+  nn::Linear qkv, out, up, down;
+  nn::LayerNorm norm_1, norm_2;
+  int64_t heads;
+
+  Block(int64_t C, int64_t n_heads, Generator& g)
+      : qkv(matrix(C, 3 * C, xavier(C, C), g)),
+        out(matrix(C, C, xavier(C, C), g)),
+        up(matrix(C, 4 * C, xavier(C, 4 * C), g)),
+        down(matrix(4 * C, C, xavier(4 * C, C), g)),
+        norm_1(C),
+        norm_2(C),
+        heads(n_heads) {}
+
+  Tensor attention(const Tensor& x) const {  // (B, T, C) -> (B, T, C)
+    const Shape split{x.size(0), x.size(1), heads, x.size(2) / heads};
+    std::vector<Tensor> q_k_v = chunk(qkv(x), 3, -1);
+    for (Tensor& t : q_k_v) t = transpose(reshape(t, split), 1, 2);  // (B, H, T, C / H)
+    const Tensor o = scaled_dot_product_attention(q_k_v[0], q_k_v[1], q_k_v[2], {.causal = true});
+    return out(reshape(transpose(o, 1, 2), x.shape()));
+  }
+  Tensor feed_forward(const Tensor& x) const { return down(relu(up(x))); }
+
+  void visit(nn::Visitor& visitor) override {
+    visitor("qkv", qkv);
+    visitor("out", out);
+    visitor("up", up);
+    visitor("down", down);
+    visitor("norm_1", norm_1);
+    visitor("norm_2", norm_2);
+  }
+};
+// [block]
+
+// [order]
+Tensor post_norm(const Block& b, Tensor x) {
+  x = b.norm_1(x + b.attention(x));
+  return b.norm_2(x + b.feed_forward(x));
+}
+
+Tensor pre_norm(const Block& b, Tensor x) {
+  x = x + b.attention(b.norm_1(x));
+  return x + b.feed_forward(b.norm_2(x));
+}
+// [order]
+
+// [model]
+constexpr int64_t width = 64, context = 32, heads = 4;
+
+struct Model : nn::Module {
+  Order order;
+  bool has_final_norm;
+  nn::Embedding letters, positions;
+  std::vector<Block> blocks;
+  nn::LayerNorm final_norm;
+  nn::Linear output;
+
+  Model(Order o, int depth, int64_t vocabulary, Generator& g, bool with_final_norm = true)
+      : order(o),
+        has_final_norm(o == Order::pre && with_final_norm),
+        letters(vocabulary, width, g),
+        positions(context, width, g),
+        final_norm(width),
+        output(matrix(width, vocabulary, 1 / std::sqrt(double{width}), g)) {
+    for (int i = 0; i < depth; ++i) blocks.emplace_back(width, heads, g);
+  }
+  // The logits, (B, T) -> (B, T, V); `stream` gets x after the embedding and after each block.
+  Tensor operator()(const Array& tokens, std::vector<Tensor>* stream = nullptr) const {
+    Tensor x = letters(tokens) + positions.weight;
+    if (stream) stream->push_back(x);
+    for (const Block& b : blocks) {
+      x = order == Order::pre ? pre_norm(b, x) : post_norm(b, x);
+      if (stream) stream->push_back(x);
+    }
+    return output(has_final_norm ? final_norm(x) : x);
+  }
+  void visit(nn::Visitor& visitor) override {
+    visitor("letters", letters);
+    visitor("positions", positions);
+    visitor("blocks", blocks);
+    if (has_final_norm) visitor("final_norm", final_norm);
+    visitor("output", output);
+  }
+};
+// [model]
+
+// ---- what is measured ----
+
+const data::Corpus& corpus() {
+  static const data::Corpus tales(data::tales_text(1, 300'000));
+  return tales;
+}
+
+Tensor loss_of(const Model& model, const data::Batch& batch,
+               std::vector<Tensor>* stream = nullptr) {
+  return cross_entropy(model(batch.inputs, stream), batch.targets);
+}
+
+double gradient_norm(const Block& b) {  // of its four matrices together
+  double total = 0;
+  for (const nn::Linear* m : {&b.qkv, &b.out, &b.up, &b.down})
+    total += sum_squares(m->weight.grad());
+  return std::sqrt(total);
+}
+
+double mean_square(const Tensor& x) { return mean(square(x)).item(); }
+
+// How much of x differs from token to token: 1 if the tokens have nothing in common, 0 if all are
+// the same vector.
+double difference_among_tokens(const Tensor& x) {
+  const Tensor rows = reshape(x, {-1, width});
+  return mean_square(rows - mean(rows, {0}, true)) / mean_square(rows);
+}
+
+struct Measured {
+  double loss = 0;
+  std::vector<double> gradient;          // of each block
+  std::vector<double> size, difference;  // of x after the embedding and each block
+  double added = 0,
+         added_difference = 0;  // of what attention adds in block 2; its size next to x's
+};
+Measured measure(Model& model, const data::Batch& batch) {
+  Measured m;
+  std::vector<Tensor> stream;
+  model.zero_grad();
+  const Tensor loss = loss_of(model, batch, &stream);
+  loss.backward();
+  m.loss = loss.item();
+  for (const Block& b : model.blocks) m.gradient.push_back(gradient_norm(b));
+  for (const Tensor& x : stream) {
+    m.size.push_back(mean_square(x.detach()));
+    m.difference.push_back(difference_among_tokens(x.detach()));
+  }
+  const NoGrad no_graph;
+  const Block& second = model.blocks[1];
+  const Tensor& x = stream[1];
+  const Tensor a = second.attention(model.order == Order::pre ? second.norm_1(x) : x);
+  m.added = mean_square(a) / mean_square(x);
+  m.added_difference = difference_among_tokens(a);
+  return m;
+}
+
+Model make(Lesson& lesson, Order order, int depth, bool final_norm = true) {
+  Generator generator(lesson.seed(), 1);
+  return Model(order, depth, corpus().tokenizer().size(), generator, final_norm);
+}
+data::Batch batch_of(Lesson& lesson, uint64_t stream, int64_t n) {
+  Generator generator(lesson.seed(), stream);
+  return corpus().draw(data::Split::validation, n, context, generator);
+}
+
+// [train]
+struct Training {
+  viz::Series curve;  // a running mean of the loss
+  double validation = 0;
+};
+// Adam at rate 3e-3, which rises to that in the first `warmup` steps.
+Training train(Lesson& lesson, const std::string& name, Model& model, int64_t warmup) {
+  const int steps = lesson.quick() ? 100 : 200;
+  Training t{{.name = name, .x = {}, .y = {}}};
+  Generator generator(lesson.seed(), 2);
+  optim::Adam adam(model.named_parameters(), {.beta2 = 0.999});
+  const optim::WarmupConstant rate{3e-3, warmup};
+  lesson.repeat(name, steps, [&](int step) {
+    model.zero_grad();
+    const Tensor loss = loss_of(model, corpus().draw(data::Split::train, 8, context, generator));
+    loss.backward();
+    adam.step(rate(step));
+    const double last = t.curve.y.empty() ? loss.item() : t.curve.y.back();
+    t.curve.x.push_back(step + 1);
+    t.curve.y.push_back(0.9 * last + 0.1 * loss.item());
+    return fmt::format("loss {:.2f}", t.curve.y.back());
+  });
+  const NoGrad no_graph;
+  t.validation = loss_of(model, batch_of(lesson, 3, 32)).item();
+  return t;
+}
+// [train]
+
+// Nats per letter for who knows only how frequent each letter is.
+double entropy_of_letters() {
+  std::vector<double> count(static_cast<size_t>(corpus().tokenizer().size()), 0);
+  const auto letters = corpus().tokens(data::Split::train);
+  for (const uint16_t letter : letters) ++count[letter];
+  double entropy = 0;
+  for (const double n : count)
+    if (n > 0) {
+      const double p = n / static_cast<double>(letters.size());
+      entropy -= p * std::log(p);
+    }
+  return entropy;
+}
+
+// ---- the sections ----
+
+void two_places(Lesson& lesson) {
+  lesson.section("Two places for the norm");
+  lesson.say(
+      R"(A block adds twice to the stream x: attention, then a small network for each token (two
+      matrices with relu between, the feed-forward). Call either of them f. The first transformer
+      normalised the sum; most models today normalise what f sees (Xiong et al. 2020, table 1):)");
+  lesson.equation(R"("post-norm: " y = norm(x + f(x)),   "pre-norm: " y = x + f(norm(x)))");
+  lesson.say(
+      R"(Post-norm: no path goes past the norms. Two things of variance 1 that have nothing to do
+      with each other add up to variance 2, so each norm divides by √2. Pre-norm: one path from top
+      to bottom meets nothing at all; only at the very end stands a norm.)");
+  lesson.predict(
+      "Post-norm, 6 blocks: what is left of a gradient that takes only the skipping path?",
+      fmt::format("{}", std::pow(0.5, 6)), "12 norms, each divides by √2: 1/64.");
+  viz::TableRows rows{{"norms on the path", "post: |dx| / |dy|", "1 / √2 each", "pre"}};
+  double left = 0;
+  for (const int norms : {1, 4, 12}) {
+    const Tensor first = parameter(lesson.randn({8, 1024}));
+    Tensor x = first;
+    for (int i = 0; i < norms; ++i) x = layer_norm(x + Tensor(lesson.randn({8, 1024})));
+    const Array dy = lesson.randn({8, 1024});
+    x.backward(dy);
+    left = norm(Tensor(first.grad())).item() / norm(Tensor(dy)).item();
+    rows.push_back(row("{} | {:.4f} | {:.4f} | 1", norms, left, std::pow(0.5, 0.5 * norms)));
+  }
+  lesson.table(rows);
+  lesson.say(
+      R"(That is the skipping path alone, with noise in the place of f. What comes back through the
+      real f as well, one has to measure.)");
+}
+
+void at_initialisation(Lesson& lesson) {
+  lesson.section("At initialisation");
+  lesson.trained({0.001, 0.02});
+  lesson.say(
+      R"(A model that reads 32 letters and predicts the next one: width 64, 4 heads, all matrices by
+      Xavier's rule, variance 2 / (in + out). Before any training, |dW| is the length of the gradient
+      of a block's four matrices; x is the stream that leaves the last block.)");
+  viz::TableRows rows{
+      {"blocks", "|dW| top: pre", "post", "bottom: pre", "post", "mean x²: pre", "post"}};
+  std::vector<double> top[2];
+  std::vector<viz::Series> curves;
+  for (const int depth : lesson.quick() ? std::vector{2, 6, 12} : std::vector{2, 4, 6, 12, 24}) {
+    Measured m[2];
+    for (const Order order : {Order::pre, Order::post}) {
+      const size_t i = order == Order::post;
+      Model model = make(lesson, order, depth);
+      m[i] = measure(model, batch_of(lesson, 4, 8));
+      top[i].push_back(m[i].gradient.back());
+      if (depth != 12) continue;
+      curves.push_back({.name = i ? "post-norm" : "pre-norm", .x = {}, .y = m[i].gradient});
+      for (int l = 1; l <= depth; ++l) curves.back().x.push_back(l);
+    }
+    rows.push_back(row("{} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.1f} | {:.1f}", depth,
+                       m[0].gradient.back(), m[1].gradient.back(), m[0].gradient[0],
+                       m[1].gradient[0], m[0].size.back(), m[1].size.back()));
+  }
+  lesson.table(rows);
+  lesson.plot(curves, {.title = "Gradient of each of 12 blocks", .x_label = "block", .height = 8});
+  lesson.check("pre-norm: the deepest has a smaller gradient at the top than the shallowest",
+               top[0].back() < top[0].front());
+  lesson.check("post-norm: not so, and at the deepest it is more than twice pre-norm's",
+               top[1].back() > 2 * top[0].back());
+  lesson.say(
+      R"(Xiong et al. say: at the top, post-norm's gradient is large and does not depend on depth,
+      pre-norm's falls like one over the square root of the depth, for x grows and the last norm
+      divides by its size. The second holds, softened by the embedding, which x starts with. Of the
+      first, large holds; but here it grows with depth. And at the bottom nothing has vanished.)");
+}
+
+void both_trained(Lesson& lesson) {
+  lesson.section("Both trained");
+  const int64_t warmup = 80;
+  const double letters = entropy_of_letters();
+  lesson.say(
+      R"(Six blocks, Adam at rate 0.003, batches of 8 windows, the same first weights and the same
+      letters for all. Warm-up: the rate rises to its value in the first {} steps instead of starting
+      there. A model that knows only how frequent each letter is has a loss of {:.2f} nats.)",
+      warmup, letters);
+  struct Run {
+    const char* name;
+    Order order;
+    int64_t warmup;
+  };
+  std::vector<Run> runs{
+      {"post", Order::post, 0}, {"post, warm-up", Order::post, warmup}, {"pre", Order::pre, 0}};
+  if (!lesson.quick()) runs.push_back({"pre, warm-up", Order::pre, warmup});
+  std::vector<Training> trained;
+  std::vector<Measured> after;
+  for (const Run& run : runs) {
+    Model model = make(lesson, run.order, 6);
+    trained.push_back(train(lesson, run.name, model, run.warmup));
+    after.push_back(measure(model, batch_of(lesson, 4, 8)));
+  }
+  const bool stalls = std::abs(trained[0].validation - letters) < 0.1;
+  lesson.predict("Post-norm without warm-up: does it diverge, stall, or merely lag?",
+                 stalls                            ? "stall"
+                 : trained[0].validation > letters ? "diverge"
+                                                   : "lag",
+                 "See where the curve stops, and whether it stays there.");
+  lesson.trained({0.04, 0.02});
+  viz::TableRows rows{{"loss after step"}};
+  for (const Run& run : runs) rows[0].push_back(run.name);
+  const size_t steps = trained[0].curve.y.size();
+  for (const size_t step : {size_t{1}, size_t{20}, size_t{40}, size_t{60}, size_t{80}, steps}) {
+    rows.push_back({fmt::format("{}", step)});
+    for (const Training& t : trained)
+      rows.back().push_back(fmt::format("{:.2f}", t.curve.y[step - 1]));
+  }
+  rows.push_back({"new text"});
+  for (const Training& t : trained) rows.back().push_back(fmt::format("{:.2f}", t.validation));
+  lesson.table(rows);
+  std::vector<viz::Series> curves;
+  for (const Training& t : trained) curves.push_back(t.curve);
+  curves.push_back(
+      {.name = "single letters", .x = {}, .y = {letters}, .style = viz::Series::Style::level});
+  lesson.plot(curves, {.title = "Loss, nats per letter", .x_label = "step", .height = 10});
+  lesson.say(
+      R"(For 60 steps the two post-norm runs look alike, and the one without warm-up is ahead. Then
+      it stays where it is.)");
+  lesson.check("post-norm without warm-up stalls at the frequencies of letters", stalls);
+  lesson.check(
+      "with warm-up it trains, and lags behind pre-norm",
+      trained[1].validation < letters - 0.2 && trained[1].validation > trained[2].validation + 0.1);
+  if (!lesson.quick())
+    lesson.check("pre-norm does not need the warm-up",
+                 std::abs(trained[2].validation - trained[3].validation) < 0.2);
+
+  lesson.section("Where it got stuck");
+  lesson.say(
+      R"(After these steps: the length of each block's gradient, and how much of x differs from token
+      to token (1: tokens have nothing in common, 0: all are one vector).)");
+  lesson.trained({0.03, 0.1});
+  viz::TableRows where{
+      {"x after", "differs: post", "warm-up", "pre", "|dW|: post", "warm-up", "pre"}};
+  for (size_t l = 0; l <= 6; ++l) {
+    where.push_back(row("{} | {:.2f} | {:.2f} | {:.2f}",
+                        l == 0 ? "letters" : fmt::format("block {}", l), after[0].difference[l],
+                        after[1].difference[l], after[2].difference[l]));
+    for (size_t i = 0; i < 3; ++i)
+      where.back().push_back(l == 0 ? "" : fmt::format("{:.2f}", after[i].gradient[l - 1]));
+  }
+  lesson.table(where);
+  lesson.check("stalled: after three blocks all tokens are one vector",
+               after[0].difference[3] < 0.02);
+  lesson.check("and almost no gradient reaches the first block",
+               after[0].gradient.front() < 0.01 * after[0].gradient.back());
+  lesson.say(
+      R"(How? In block 2 of the stalled model attention adds {:.1f} times the mean square of x, and of
+      that only a share of {:.2f} differs from token to token; with warm-up it is {:.1f} times, and
+      {:.2f}. The large first steps made f large and alike for all tokens, and a norm after the sum
+      shrinks what tells them apart, block after block. All tokens being equal, the frequencies of
+      letters are the best answer left. So the gradient vanishes because the model has collapsed; at
+      initialisation it was there. In pre-norm nothing divides x, and each keeps its letter.)",
+      after[0].added, after[0].added_difference, after[1].added, after[1].added_difference);
+}
+
+void final_norm(Lesson& lesson) {
+  lesson.section("Why pre-norm needs a last norm");
+  lesson.trained({0.001, 0.02});
+  lesson.say(
+      R"(Each block adds to x and nothing divides, so x is larger the deeper the model, and without a
+      norm at the end so are the logits: a model that knows nothing is sure of it. log V is the loss
+      of equal chances for all {} letters. Before training:)",
+      corpus().tokenizer().size());
+  viz::TableRows rows{{"blocks", "mean x²", "loss", "without last norm", "log V"}};
+  double with = 0, without = 0;
+  for (const int depth : {2, 6, 12}) {
+    const NoGrad no_graph;
+    const data::Batch batch = batch_of(lesson, 4, 8);
+    std::vector<Tensor> stream;
+    with = loss_of(make(lesson, Order::pre, depth), batch, &stream).item();
+    without = loss_of(make(lesson, Order::pre, depth, false), batch).item();
+    rows.push_back(row("{} | {:.1f} | {:.2f} | {:.2f} | {:.2f}", depth, mean_square(stream.back()),
+                       with, without, std::log(static_cast<double>(corpus().tokenizer().size()))));
+  }
+  lesson.table(rows);
+  lesson.check("12 blocks: without the last norm the first loss is more than 2 nats higher",
+               without > with + 2);
+  lesson.say(
+      R"(Training recovers from that: --break=no-final-norm shows what it costs. Post-norm ends with a
+      norm anyhow.)");
+}
+
+// A block as a function of x and its four matrices, for the gradient check.
+template <class Function>
+void check_block(Lesson& lesson, const char* name, Function block) {
+  constexpr int64_t C = 6, T = 5;
+  const auto small = [&](const Shape& shape) {
+    return (Tensor(lesson.randn(shape)) * 0.5).value();
+  };
+  lesson.gradcheck(name,
+                   [block](const std::vector<Tensor>& in) {
+                     Generator unused(1);
+                     Block b(C, 2, unused);
+                     b.to(DType::float64);
+                     b.qkv.weight = in[1];
+                     b.out.weight = in[2];
+                     b.up.weight = in[3];
+                     b.down.weight = in[4];
+                     return block(b, in[0]);
+                   },
+                   {{"x", lesson.randn({1, T, C})},
+                    {"qkv", small({3 * C, C})},
+                    {"out", small({C, C})},
+                    {"up", small({4 * C, C})},
+                    {"down", small({C, 4 * C})}});
+}
+
+void teach(Lesson& lesson) {
+  two_places(lesson);
+  at_initialisation(lesson);
+  both_trained(lesson);
+  final_norm(lesson);
+  check_block(lesson, "pre_norm", pre_norm);
+  check_block(lesson, "post_norm", post_norm);
+  lesson.change_one_line({
+      {"In `train` write 1e-3 for 3e-3.",
+       "Post-norm trains without warm-up as well: the stall needs the large rate. The checks that "
+       "expect it fail.",
+       "make lesson-13 ARGS=--quick"},
+      {"In `pre_norm` leave out one norm: `x = x + b.attention(x);`.",
+       "Twelve blocks make x a hundred times as large, the gradient explodes at the bottom, and "
+       "pre-norm stalls as well.",
+       "make lesson-13 ARGS=--quick"},
+      {"In `xavier` return 0.02 as GPT-2 does, whatever the sizes.",
+       "Post-norm has the same gradient at every depth, as promised, and trains without warm-up: "
+       "the stall belongs to this initialisation.",
+       "make lesson-13 ARGS=--quick"},
+  });
+}
+
+}  // namespace
+}  // namespace gradus::lessons
+
+int main(int argc, char** argv) {
+  using namespace gradus::lessons;
+  return run(argc, argv, {.number = 13, .seconds = 15, .quick_seconds = 4}, teach);
+}
