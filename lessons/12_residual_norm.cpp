@@ -1,9 +1,13 @@
 /*! \page lesson_12 Lesson 12: Residual and LayerNorm
 
 \lessonhead
-\needs lessons 1 (tensors) and 2 (autograd). Four verbs: `matmul(a, b)` multiplies matrices,
-`mean(x, {-1}, true)` is the mean of each row, kept as a column; `relu(x)` makes what is negative 0;
-`record(...)` makes an op with a backward of your own.
+\needs lesson 1, tensors, and lesson 2, autograd.
+\verbs
+- `matmul(a, b)` multiplies matrices
+- `mean(x, {-1}, true)` is the mean of each row, kept as a column
+- `relu(x)` makes what is negative 0
+- `record(...)` makes an op with a backward of your own
+
 \builds the two things that let a model be deep: x + f(x), and LayerNorm with its gradient.
 \usedlater in every transformer, from \ref lesson_13 "lesson 13" on; the library's versions are
 gradus::layer_norm and gradus::rms_norm.
@@ -29,40 +33,42 @@ A layer here is as small as it can be. It is wired in three ways: alone, beside 
 skips it, and beside that path with a norm in front.
 \source{layer}
 
+\output{12_residual_norm.1}
+
+\section lesson_12_norm A row, normalised
+
 \beside
 LayerNorm in single steps. The variance divides by C, not by C - 1: it describes these very numbers,
-not a population that they were drawn from. Epsilon keeps a constant row from dividing by 0.
+not a population that they were drawn from.
 \source{normalised}
+
+\output{12_residual_norm.2}
 
 \section lesson_12_back The way back
 
-Write \f$r = 1/\sqrt{\sigma^2 + \epsilon}\f$. Both r and \f$\mu\f$ depend on every number of the
-row:
+Both the mean and the standard deviation depend on every number of the row. In the variance the mean
+moves too, but that part cancels:
 
-\f[ \pd{\mu}{x_i} = \frac1C, \qquad
-    \pd{\sigma^2}{x_i} = \frac{2}{C} (x_i - \mu) - \frac{2}{C^2} \sum_j (x_j - \mu)
+\f[ \pd{\sigma^2}{x_i} = \frac{2}{C} (x_i - \mu) - \frac{2}{C^2} \sum_j (x_j - \mu)
                        = \frac{2}{C} (x_i - \mu), \qquad
-    \pd{r}{x_i} = -\frac{r^3}{2} \pd{\sigma^2}{x_i} = -\frac{r^2 h_i}{C} . \f]
+    r = (\sigma^2 + \epsilon)^{-1/2}, \quad
+    \pd{r}{x_i} = -\frac{r^3}{2}\, \pd{\sigma^2}{x_i} = -\frac{r^2 h_i}{C} . \f]
 
-Since \f$h_j = (x_j - \mu)\, r\f$, the product rule gives
+\output{12_residual_norm.3}
 
-\f[ \pd{h_j}{x_i} = r \Big( [i = j] - \frac1C - \frac{h_i h_j}{C} \Big) . \f]
-
-With \f$g = dy \odot w\f$ for what arrives at h, and the sum over j:
-
-\f[ dx_i = r \Big( g_i - \frac1C \sum_j g_j - h_i \frac1C \sum_j g_j h_j \Big), \qquad
-    dw = \sum_{\text{rows}} dy \odot h, \qquad db = \sum_{\text{rows}} dy . \f]
-
-The two means take out of g what points along \f$(1, \dots, 1)\f$ and along h: to shift a row or to
-stretch it changes nothing, so nothing may come back from there.
+So the two means take out of g what points along \f$(1, \dots, 1)\f$ and along h.
 
 \beside
-The formula, in the same letters.
-\source{backward}
+The last formula, in the same letters. The gain and the shift are shared by all rows, so their
+gradients are sums over the rows. \source{backward}
+
+\section lesson_12_rms RMSNorm
 
 \beside
-RMSNorm (Zhang and Sennrich 2019) leaves out the mean, and with it one of the two terms.
+Zhang and Sennrich (2019) leave out the mean, and with it one of the two terms.
 \source{rms}
+
+\output{12_residual_norm.4}
 
 \section lesson_12_measure How it is measured
 
@@ -70,19 +76,26 @@ RMSNorm (Zhang and Sennrich 2019) leaves out the mean, and with it one of the tw
 How large is the gradient with respect to x after each layer? A zero is added to x there, and the
 gradient of that zero is the gradient of x. \source{pass}
 
+\output{12_residual_norm.5}
+
 \picture{12_residual_norm-size-of-the-gradient-powers-of-ten,One line for each wiring of the same 32
 matrices. Level is what training needs.}
 
 \beside
-And does it matter? The same stacks learn a product. \source{train}
+And does it matter? Such stacks learn a product. \source{train}
+
+\output{12_residual_norm.6}
 
 \papernote The paper of the transformer puts the norm after the sum, norm(x + f(x)); this lesson,
 like most models today, in front of f. \ref lesson_13 "Lesson 13" compares the two. In the paper of
 residual networks the relu stands after the sum, and a layer is two matrices.
 
-\section lesson_12_output What it prints
+\section lesson_12_edit Change one line
 
-\output{12_residual_norm}
+\output{12_residual_norm.8}
+
+\output{12_residual_norm.7}
+
 \program{12_residual_norm}
 */
 #include <cmath>

@@ -1,17 +1,21 @@
 /*! \page lesson_13 Lesson 13: Pre-norm and post-norm
 
 \lessonhead
-\needs \ref lesson_09 "lesson 9" (heads) and \ref lesson_12 "lesson 12" (residual, LayerNorm).
-Four verbs: `linear(x, W)` multiplies each row by a matrix; `cross_entropy(logits, targets)` is
--log of what the model gave to the letter that came; `nn::Module` names the parameters;
-`optim::Adam` moves them.
+\needs lesson 9, heads, and lesson 12, residual and LayerNorm.
+\verbs
+- `linear(x, W)` multiplies each row by a matrix
+- `cross_entropy(logits, targets)` is -log of what the model gave to the letter that came
+- `nn::Module` names the parameters
+- `optim::Adam` moves them
+
 \builds a small language model twice, with the norm in the two places it can have.
 \usedlater in every model from here on, as pre-norm.
 \endlessonhead
 
 The paper of the transformer put the norm after each sum, and trained with a _warm-up_: a learning
 rate that starts near 0 and rises for some thousand steps. Leave the warm-up out, and the model may
-not train. Three years later Xiong et al. asked why, and moved the norm:
+not train. Three years later Xiong et al. asked why, and set beside it the other order, which GPT-2
+already had:
 
 \f[ \text{post-norm:} \quad x_{l+1} = \mathrm{norm}\big(x_l + f(x_l)\big) \qquad\qquad
     \text{pre-norm:} \quad x_{l+1} = x_l + f\big(\mathrm{norm}(x_l)\big), \quad
@@ -21,6 +25,8 @@ not train. Three years later Xiong et al. asked why, and moved the norm:
 The same two lines, the same parts; only the brackets differ. In the first no way leads past the
 norms. In the second x is a sum that nothing divides, the _stream_.
 \source{order}
+
+\output{13_norm_order.1}
 
 \beside
 What f is: attention with four heads, and a feed-forward of two matrices. No biases, so that there
@@ -43,6 +49,8 @@ gradient is bounded by
 one does not depend on the number L of layers, the other becomes small in deep models. So post-norm
 meets its first steps with large gradients at the top, and the warm-up keeps these steps small.
 
+\output{13_norm_order.2}
+
 \picture{13_norm_order-gradient-of-each-of-12-blocks,Before training: the gradient of each of 12
 blocks\, from bottom to top.}
 
@@ -53,20 +61,31 @@ Four runs (three with --quick) from the same weights, on the same letters. Only 
 norm and the first steps of the learning rate differ.
 \source{train}
 
+\output{13_norm_order.3}
+
 \picture{13_norm_order-loss-nats-per-letter,Post-norm without warm-up stops at the loss of single
 letters.}
 
-The theory looks at one step before training. What stops this small model is seen after it: the
+\output{13_norm_order.4}
+
+The theory looks at the model before training. What stops this small model is seen after it: the
 tokens of a window have become one vector. Dong et al. (2021, "Attention is not all you need") call
 it rank collapse and show that what skips attention is what prevents it.
 
-\papernote The paper's model translates, has 6 to 18 layers of width 512 and is trained for 100 000
-steps and more. Ours is tiny and says only what holds in it: pre-norm's falling gradient does,
-post-norm's constancy does not. With other initialisations the picture is another one.
+\papernote The paper's models translate, are far larger and are trained for far longer. Ours says
+only what holds in it: pre-norm's falling gradient does, post-norm's constancy does not. With
+another initialisation the picture is another one, as the third edit below shows.
 
-\section lesson_13_output What it prints
+\section lesson_13_last The last norm
 
-\output{13_norm_order}
+\output{13_norm_order.5}
+
+\section lesson_13_edit Change one line
+
+\output{13_norm_order.7}
+
+\output{13_norm_order.6}
+
 \program{13_norm_order}
 */
 #include <algorithm>
