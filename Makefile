@@ -163,7 +163,7 @@ test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Run all tests; FILTER='Softmax*' run
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
-	@$(if $^,$^ $(ARGS),echo "There is no lesson $*." >&2; exit 1)
+	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
 $(foreach program,$(LESSON_PROGRAMS),$(eval lesson-$(firstword $(subst _, ,$(notdir $(program)))): $(program)))
 
 lessons: $(LESSON_PROGRAMS) ## Run every lesson with --quick and show which succeed

@@ -172,10 +172,13 @@ Tensor attention_by_hand(const Tensor& q, const Tensor& k, const Tensor& v) {
 
 void one_row(Lesson& lesson) {
   lesson.section("One row, by hand");
-  lesson.say(R"(Attention is a soft look-up. Each token asks with a query q; each token offers a key
-      k, to be found by, and a value v, to be read. How well a key fits a query is their dot
-      product, the score. Softmax makes weights of scores: e to each, divided by the sum of them
-      all. The result o is the mixture of values with these weights.)");
+  lesson.say(
+      R"(To understand "sat" a model must find out who sat. Attention is a soft look-up: each token
+      asks with a query q; each token offers a key k, to be found by, and a value v, to be read.
+      These are rows of numbers; how well a key fits a query is their dot product (multiply in pairs
+      and add), divided by $sqrt(d_k)$, d_k being the length of q: section 3 says why. Softmax makes
+      weights of that: e to each, divided by the sum of them all. The result o is the mixture of
+      the values with these weights.)");
   lesson.equation("w_j = softmax_j(q dot k_j / sqrt(d_k)),   o = sum_{j} w_j v_j");
   const double q[2] = {1, 1};
   const double k[3][2] = {{0, 1}, {2, 0}, {0, 0}}, v[3][2] = {{1, 0}, {0, 1}, {1, 1}};
@@ -210,13 +213,14 @@ void all_rows(Lesson& lesson) {
   lesson.section("All rows at once");
   lesson.say(
       R"(The T = 6 tokens of "The cat sat on the mat" are the rows of a matrix X, each d_model = 8
-      numbers. Three learned matrices make queries, keys and values of all of them:)");
+      numbers. Three matrices, random here and learned in section 5, make queries, keys and values of all
+      of them:)");
   lesson.equation("Q = X W_Q,   K = X W_K,   V = X W_V,   O = softmax(Q K^T / sqrt(d_k)) V");
   const Tensor x(lesson.randn({6, 8})), w_q(lesson.randn({8, 4}) / root(8)),
       w_k(lesson.randn({8, 4}) / root(8)), w_v(lesson.randn({8, 5}));
   const Tensor q = matmul(x, w_q), k = matmul(x, w_k), v = matmul(x, w_v);
   const Tensor p = attention_weights(q, k), o = attention(q, k, v);
-  lesson.predict("What is the shape of the scores, $Q K^T$?", fmt::format("{}", p.shape()),
+  lesson.predict("What is the shape of $Q K^T$?", fmt::format("{}", p.shape()),
                  "(T, d_k) times (d_k, T): one for each query and key. d_k is summed away.");
   lesson.predict("And the shape of O, if V has d_v = 5 columns?", fmt::format("{}", o.shape()),
                  "For each token one mixture of rows of V, so as wide as V.");
@@ -227,7 +231,7 @@ void all_rows(Lesson& lesson) {
                 row("V | token, d_v | {} | what it tells", v.shape()),
                 row("P = softmax(...) | query, key | {} | how much it takes from each", p.shape()),
                 row("O = P V | token, d_v | {} | what it takes home", o.shape())});
-  if (lesson.verbose()) lesson.show("P", p, query_by_key);
+  lesson.show("P", p, query_by_key);
   lesson.check("each row of P sums to 1", sum(p, {1}), Tensor(Array::full({6}, 1, DType::float64)));
   lesson.check("three matrix operations equal the loops of the formula", o,
                Tensor(attention_slowly(q.value(), k.value(), v.value())));
@@ -263,16 +267,18 @@ void why_scale(Lesson& lesson) {
   const int trials = lesson.quick() ? 60 : 300;
   lesson.say(
       R"(The dot product of two vectors with d_k independent entries of mean 0 and variance 1 has
-      variance d_k. Softmax turns scores of that size into almost one-hot rows. One reads that the
-      gradient then vanishes; one reads that it explodes. We measure |dq|, the length of the
-      gradient of a query, for {} random queries a line. Entropy: 0 if one key has all the
-      weight, log 6 = 1.79 if all six have the same.)",
+      variance d_k. Softmax turns numbers of that size into rows that are almost one-hot, one weight
+      near 1. One reads that the gradient then vanishes; one reads that it explodes. We measure
+      |dq|, the length of the gradient of a query, for the loss $sum w O$ with random w; {} random
+      queries for each row of the table. Entropy: 0 if one key has all the weight, log 6 = 1.79 if
+      all six have the same.)",
       6 * trials);
   lesson.predict("At d_k = 1024, not divided: does |dq| vanish, explode, or both?", "both",
                  "For most queries it is near zero, for a few it is huge.");
-  const std::vector<std::string> head{"d_k",         "var(score)",  "entropy",
+  const std::vector<std::string> head{"d_k",         "var(q·k)",    "entropy",
                                       "|dq| < 0.01", "median |dq|", "99 % are below"};
   viz::TableRows raw{head}, scaled{head};
+  scaled[0][1] = "var(q·k / √d_k)";
   for (const int64_t d_k : {4, 64, 1024}) {
     raw.push_back(scale_row(lesson, d_k, 1, trials));
     scaled.push_back(scale_row(lesson, d_k, 1 / root(d_k), trials));
@@ -281,7 +287,7 @@ void why_scale(Lesson& lesson) {
   lesson.say("Divided by $sqrt(d_k)$:");
   lesson.table(scaled);
   lesson.say(
-      R"(At 1024 most queries get no gradient. At 64 the usual query has lost a good part, and a few
+      R"(At 1024 most queries get next to no gradient. At 64 the usual query has lost a good part, and a few
       get several times too much: where two keys tie, dq is proportional to the difference of the
       two, and that grows as $sqrt(d_k)$. Dividing keeps the rows soft, and the $1 / sqrt(d_k)$ in
       dQ cancels the length of the keys. Only Q and K suffer; V is trained by any weights.)");
@@ -295,7 +301,7 @@ std::vector<NamedArray> random_qkv(Lesson& lesson, int64_t T, int64_t d_k, int64
 void backward(Lesson& lesson) {
   lesson.section("The way back");
   lesson.say(
-      R"(Write S for the scores, P = softmax(S), O = P V, and dO for the gradient of the loss with
+      R"(Write $S = Q K^T / sqrt(d_k)$, $P = softmax(S)$, $O = P V$, and dO for the gradient of the loss with
       respect to O. A product C = A B has $dA = dC B^T$ and $dB = A^T dC$, which gives)");
   lesson.equation("dV = P^T dO,   dP = dO V^T");
   lesson.say(R"(In a row of softmax every p_j depends on every s_i:
@@ -349,9 +355,11 @@ void train(Lesson& lesson) {
   lesson.section("Gradients at work");
   lesson.say(
       R"(The usual picture has "sat" looking at "cat". Where does it come from? We choose it, 0.6
-      for one partner of each token and 0.08 for the others, and let gradient descent find W_Q and
-      W_K. X stays as it is, random. The loss is the cross-entropy of each row with the picture; it
-      cannot fall below the picture's own entropy.)");
+      for one partner of each token and 0.08 for the others, and look for W_Q and W_K by gradient
+      descent: again and again a small step against the gradient of a loss, a number that is the
+      smaller the nearer P is to the picture. Here it is the cross-entropy, minus the mean over the
+      rows of $sum picture log P$, which cannot fall below the picture's own entropy. Now d_model is
+      16 and d_k is 6; X stays as it is, random.)");
   const Tensor x(lesson.randn({6, 16}));
   const Tensor w_q = parameter(0.2 * lesson.randn({16, 6})),
                w_k = parameter(0.2 * lesson.randn({16, 6}));
@@ -384,7 +392,7 @@ void train(Lesson& lesson) {
       fmt::format(R"("sat" looks at "cat" with weight {:.2f}; we asked for 0.60)", curve.y.back()),
       std::abs(curve.y.back() - 0.6) < 0.01);
   lesson.say(
-      R"(We asked for this picture, and 192 free numbers can draw any picture of six random tokens.
+      R"(We asked for this picture, and 2 · 16 · 6 = 192 free numbers can draw any picture of six random tokens.
       Whether a model that only predicts the next word finds one like it is a question for
       lesson 9.)");
 }
@@ -432,12 +440,13 @@ void teach(Lesson& lesson) {
                    [x](const std::vector<Tensor>& w) { return picture_loss(x, w[0], w[1]); },
                    {{"W_Q", lesson.randn({7, 3})}, {"W_K", lesson.randn({7, 3})}});
   lesson.change_one_line({
-      {"In `attention_by_hand` leave out `/ root(Q.size(1))` after `matmul(dS, K)`.",
+      {"In lessons/07_attention.cpp, `attention_by_hand`, leave out `/ root(Q.size(1))` after "
+       "`matmul(dS, K)`.",
        "Section 4 says that dQ differs, and the gradient check shows by what: analytic / numeric = "
        "1.732, "
        "the √3 of its d_k = 3.",
        "make lesson-07"},
-      {"In `partner` let \"sat\" look at \"mat\": `{1, 2, 5, 5, 5, 3}`.",
+      {"In the same file let \"sat\" look at \"mat\": `partner{1, 2, 5, 5, 5, 3}`.",
        "The map follows, and the check that expects \"cat\" fails with 0.08.", "make lesson-07"},
       {"In `src/ops/matmul.cpp` write `2 * gemm(dy, transposed(*b))`: the engine's own gradient.",
        "dV stays right, dK is twice too large, dQ four times: on the way back to K the wrong line "

@@ -419,7 +419,7 @@ void layer_by_layer(Lesson& lesson) {
   for (const auto& [name, wiring] : wirings) p.push_back(pass(input, weights, wiring, dy));
   viz::TableRows rows{
       {"layer", "x: plain", "residual", "with norm", "dx: plain", "residual", "with norm"}};
-  for (const size_t l : {0, 1, 2, 4, 8, 16, 32})
+  for (const size_t l : std::vector<size_t>{0, 1, 2, 4, 8, 16, 32})
     rows.push_back(row("{} | {:.3g} | {:.3g} | {:.3g} | {:.3g} | {:.3g} | {:.3g}", l, p[0].x[l],
                        p[1].x[l], p[2].x[l], p[0].gradient[l], p[1].gradient[l], p[2].gradient[l]));
   lesson.table(rows);

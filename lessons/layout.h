@@ -28,8 +28,8 @@ viz::TableRows matrix_rows(const Array& values, const Axes& axes, int decimals);
 /// Two blocks of lines beside each other, or one below the other if that takes more columns than
 /// there are.
 std::string side_by_side(const std::string& left, const std::string& right, int columns);
-/// Whether a reader's answer is the expected one: if that has numbers, the same numbers to 5 %,
-/// else the same letters.
-bool same_answer(const std::string& given, const std::string& expected);
+/// Whether a reader's answer is the expected one. If that has numbers: the same numbers, whole ones
+/// exactly and others to 5 %. If not: its words are in the answer.
+bool same_answer(std::string given, const std::string& expected);
 
 }  // namespace gradus::lessons

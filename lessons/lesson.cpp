@@ -216,8 +216,9 @@ void Lesson::predict(std::string_view question, std::string_view answer, std::st
 
 void Lesson::verdict(bool good, std::string_view what) {
   if (!good) ++state_->failures;
-  const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗ FAILED:");
-  const std::string lines = state_->folded(what, 4).substr(4);
+  const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗");
+  const std::string lines =
+      state_->folded(good ? std::string(what) : fmt::format("FAILED: {}", what), 4).substr(4);
   state_->print(State::Block::report, fmt::format("  {} {}", sign, lines));
   state_->page.box(good ? "passed" : "failed", "", what);
 }
@@ -240,14 +241,8 @@ bool Lesson::check(std::string_view what, const Tensor& a, const Tensor& b, doub
 
 bool Lesson::gradcheck(const std::string& name, const Function& f,
                        const std::vector<NamedArray>& inputs) {
-  GradcheckResult result = gradus::gradcheck(name, f, inputs);
-  const bool passed = result.passed;
-  if (!passed) {
-    verdict(false, fmt::format("the gradient of {}", name));
-    text(result.report());
-  }
-  state_->gradients.push_back(std::move(result));
-  return passed;
+  state_->gradients.push_back(gradus::gradcheck(name, f, inputs));
+  return state_->gradients.back().passed;
 }
 
 // ---- breaking ----
@@ -322,11 +317,15 @@ void Lesson::show_gradients() {
     rows.push_back(row("{} | {} | {:.1e} | {}{}", r.name, r.elements, r.worst.error, r.worst.input,
                        r.worst.index));
   }
-  const bool all_passed = std::all_of(s.gradients.begin(), s.gradients.end(),
-                                      [](const GradcheckResult& r) { return r.passed; });
-  verdict(all_passed,
-          fmt::format("{} partial derivatives of {} function{}: they agree to 1e-6", elements,
-                      s.gradients.size(), s.gradients.size() == 1 ? "" : "s"));
+  std::string functions;
+  for (const GradcheckResult& r : s.gradients) {
+    functions += fmt::format("{}{} ({})", functions.empty() ? "" : ", ", r.name, r.elements);
+    if (r.passed) continue;
+    verdict(false, fmt::format("the gradient of {} is wrong", r.name));
+    text(r.report());
+  }
+  if (std::all_of(s.gradients.begin(), s.gradients.end(), [](const auto& r) { return r.passed; }))
+    verdict(true, fmt::format("{} partial derivatives agree to 1e-6: {}", elements, functions));
   s.mark("unchecked");
   s.print(State::Block::report, fmt::format("    worst {:.0e}, at {}{} of {}", worst->worst.error,
                                             worst->worst.input, worst->worst.index, worst->name));
@@ -351,10 +350,14 @@ void Lesson::show_edits() {
 void Lesson::show_the_way() {
   State& s = *state_;
   const std::string here = target(s.chapter.number);
-  std::string lines;
-  for (const Break& b : breaks())
-    lines += fmt::format("{} make {} ARGS=--break={}\n",
-                         lines.empty() ? "Break it: " : "          ", here, b.name);
+  std::string lines = fmt::format("Read it:   lessons/{0}.cpp, lessons/broken/{0}.cpp\n",
+                                  entry(s.chapter.number).program);
+  lines += fmt::format("More:      make {} ARGS=--predict, --verbose, \"--html FILE\"\n", here);
+  const char* label = "Break it: ";
+  for (const Break& b : breaks()) {
+    lines += fmt::format("{} make {} ARGS=--break={}\n", label, here, b.name);
+    label = "          ";
+  }
   if (const Entry* next = neighbour(s.chapter.number, 1))
     lines += fmt::format("Next:      make {}  ({})\n", target(next->number), next->title);
   s.print(State::Block::text, lines);

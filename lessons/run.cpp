@@ -166,7 +166,7 @@ int run(int argc, char** argv, const Chapter& chapter, const std::function<void(
     return lesson.finish();
   } catch (const std::exception& error) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}: {}\n", program, error.what());
+    fmt::print(stderr, "{}\n", viz::wrapped(fmt::format("{}: {}", program, error.what()), 80));
     return 1;
   }
 }

@@ -41,7 +41,7 @@ void wrong_axis(Lesson& lesson) {
   lesson.show("sum of each row, broken", sum(broken, {1}), {"", "", {}, words});
   lesson.symptom("rows do not sum to 1",
                  largest_difference(sum(broken, {1}), sum(correct, {1})) > 0.1);
-  lesson.symptom("columns do: the keys compete for queries",
+  lesson.symptom("columns do: queries compete for a key, where keys should compete for a query",
                  largest_difference(sum(broken, {0}), sum(correct, {1})) < 1e-12);
   lesson.gradcheck("softmax over the queries",
                    [&](const std::vector<Tensor>& x) { return weights(x[0], x[1]); },
@@ -106,9 +106,9 @@ void textbook(Lesson& lesson) {
     lesson.symptom("the shapes do not fit", true);
   }
   lesson.say(
-      R"(By accident they fit when T = d. Then only the numbers tell. What is missing: dQ and dK have
-      lost softmax's way back and the scale, and dV mixes with A where it should with its transpose,
-      on the other side.)");
+      R"(By accident they fit when T = d. Then only the numbers tell. dQ lacks K altogether, dK has a
+      sigmoid's slope in place of softmax's, both lack the scale, and dV multiplies by A from the
+      wrong side.)");
   lesson.caught(
       "the textbook's attention",
       [](const std::vector<Tensor>& x) { return textbook_attention(x[0], x[1], x[2]); },
@@ -121,7 +121,7 @@ std::vector<Break> breaks() {
   return {{"no-scale", "The scores are not divided by √d_k.", no_scale},
           {"wrong-axis", "Softmax runs over the queries, axis 0, not over the keys.", wrong_axis},
           {"k-not-transposed", "The scores are Q K, not Q K^T.", k_not_transposed},
-          {"textbook", "The backward has formulas that are found in print.", textbook}};
+          {"textbook", "The backward has formulas that one meets in print.", textbook}};
 }
 
 }  // namespace gradus::lessons

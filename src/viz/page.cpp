@@ -70,7 +70,7 @@ math[display=block] { font-size: 1.2rem; padding: .2rem 0; }
 .pair { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 2rem; }
 .pair figure { max-width: 100%; }
 summary { cursor: pointer; font-weight: 700; color: var(--kind); }
-.formulas { padding-bottom: .5rem; display: flex; flex-wrap: wrap; justify-content: center; gap: .2rem 2.5rem; }
+.formulas { padding-bottom: .5rem; display: flex; flex-wrap: wrap; justify-content: safe center; gap: .2rem 2.5rem; }
 .formulas math { width: auto; }
 .line { margin: .35rem 0; padding-left: 1.7rem; text-indent: -1.7rem; --kind: var(--soft); }
 .line::before { content: "✓"; display: inline-block; width: 1.7rem; text-indent: 0; color: var(--kind); font-weight: 700; }
