@@ -561,7 +561,7 @@ void teach(Lesson& lesson) {
        "the model does well without either, for they stand in for each other.",
        "make lesson-09 ARGS=--quick"},
       {"In `lessons/pronouns.cpp` add the line `  {Anna} {vp}, so {he} {vp}.` below `child:`.",
-       "Half the sentences that begin with a name now toss a coin. The swaps of section 5 are "
+       "A sentence that begins with a name now tosses a coin. Some swaps of section 5 are "
        "possible, the head finds fewer nouns, and the model is right less often.",
        "make lesson-09 ARGS=--quick"},
   });
@@ -572,5 +572,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 9, .seconds = 20, .quick_seconds = 3.5}, teach);
+  return run(argc, argv, {.number = 9, .seconds = 35, .quick_seconds = 7}, teach);
 }

@@ -31,7 +31,7 @@ norms. In the second x is a sum that nothing divides, the _stream_.
 \beside
 What f is: attention with four heads, and a feed-forward of two matrices. No biases, so that there
 is less to look at.
-\source{block}
+\source{blocks}
 
 \beside
 The model around the blocks: embeddings of letter and position, the stream, a matrix to the logits.
@@ -114,7 +114,7 @@ nn::Linear matrix(int64_t in, int64_t out, double standard_deviation, Generator&
 }
 double xavier(int64_t in, int64_t out) { return std::sqrt(2.0 / static_cast<double>(in + out)); }
 
-// [block]
+// [blocks]
 struct Block : nn::Module {
   nn::Linear qkv, out, up, down;
   nn::LayerNorm norm_1, norm_2;
@@ -147,7 +147,7 @@ struct Block : nn::Module {
     visitor("norm_2", norm_2);
   }
 };
-// [block]
+// [blocks]
 
 // [order]
 Tensor post_norm(const Block& b, Tensor x) {
