@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <cmath>
-#include <cstdlib>
+#include <algorithm>
+#include <filesystem>
 
 namespace gradus::lessons {
 namespace {
@@ -23,17 +23,75 @@ CLI::Validator in_range(T low, T high) {
           ""};  // its range is not part of the help
 }
 
+// What shapes the training is part of the checkpoint; another value would not continue it.
+template <class T>
+void check_unchanged(const CLI::App& app, const GptFlags& flags, const char* name, T now,
+                     T before) {
+  if (app.count(name) > 0 && now != before)
+    throw CLI::ValidationError(
+        fmt::format("{}: the checkpoint {} was trained with {}, which cannot change to {}", name,
+                    flags.load, before, now));
+}
+
+void continue_from_checkpoint(const CLI::App& app, GptFlags& flags) {
+  const GptFlags given = flags;
+  flags.checkpoint = io::load_safetensors(flags.load);
+  flags.model = models::model_config(*flags.checkpoint);
+  flags.training = models::training_config(*flags.checkpoint);
+  if (app.count("--data") == 0) flags.data = flags.checkpoint->metadata["data.name"];
+  const auto& training = flags.training;
+  check_unchanged(app, flags, "--batch", given.training.batch, training.batch);
+  check_unchanged(app, flags, "--lr", given.training.learning_rate, training.learning_rate);
+  check_unchanged(app, flags, "--seed", given.training.seed, training.seed);
+  check_unchanged(app, flags, "--dropout", given.model.dropout, flags.model.dropout);
+  check_unchanged(app, flags, "--heads", given.model.heads, flags.model.heads);
+  // A model of another shape is built as asked; loading then lists the tensors that differ.
+  if (app.count("--layers") > 0) flags.model.layers = given.model.layers;
+  if (app.count("--width") > 0) flags.model.width = given.model.width;
+  if (app.count("--context") > 0) flags.model.context = given.model.context;
+  if (app.count("--steps") > 0) flags.training.steps = given.training.steps;
+}
+
+// After the command line has been read.
+void complete(const CLI::App& app, GptFlags& flags) {
+  const bool quick = app.count("--quick") > 0;
+  flags.training.seed = app.get_option("--seed")->as<uint64_t>();
+  if (!flags.load.empty()) {
+    continue_from_checkpoint(app, flags);
+  } else {
+    // Small, and at a high rate: what a few seconds can teach.
+    const auto if_quick = [&](const char* name, auto& value, auto quick_value) {
+      if (quick && app.count(name) == 0) value = quick_value;
+    };
+    if_quick("--layers", flags.model.layers, 3);
+    if_quick("--width", flags.model.width, 64);
+    if_quick("--context", flags.model.context, 32);
+    if_quick("--batch", flags.training.batch, 16);
+    if_quick("--steps", flags.training.steps, 400);
+    if_quick("--lr", flags.training.learning_rate, 6e-3);
+    if_quick("--tokens", flags.tokens, 190);
+    flags.training.warmup = std::min(flags.training.warmup, flags.training.steps / 10);
+  }
+  for (const char* name : {"--data", "--layers", "--heads", "--width", "--context", "--dropout",
+                           "--steps", "--batch", "--lr", "--load"})
+    if (app.count(name) > 0) flags.is_default = false;
+  if (flags.model.width % flags.model.heads != 0)
+    throw CLI::ValidationError(
+        fmt::format("--heads {} does not divide --width {}", flags.model.heads, flags.model.width));
+  if (flags.save.empty()) {  // a quick trial must not overwrite what was trained at length
+    const char* name = quick ? "gpt_quick.safetensors" : "gpt.safetensors";
+    flags.save = (std::filesystem::path(flags.directory) / name).string();
+  }
+}
+
 }  // namespace
 
-GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkpoint) {
-  GptFlags flags;
+void add_gpt_flags(CLI::App& app, GptFlags& flags) {
   models::GPTConfig& model = flags.model;
   models::TrainingConfig& training = flags.training;
-
-  CLI::App app(
-      "A tiny GPT learns to write, letter by letter. Ctrl-C stops it cleanly, saves\n"
-      "what it has learned, and lets it write.",
-      "15_gpt");
+  app.description(
+      app.get_description() +
+      "\nCtrl-C stops the training cleanly, saves what it has learned, and lets it write.");
   app.get_formatter()->column_width(26);
   app.option_defaults()->always_capture_default();
 
@@ -43,37 +101,21 @@ GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkp
   const auto size = [&](const char* name, int64_t& value, int64_t high, const char* help) {
     return app.add_option(name, value, help)->check(in_range<int64_t>(1, high))->type_name("N");
   };
-  const auto* layers = size("--layers", model.layers, 256, "Transformer blocks")->group("Model");
-  const auto* heads =
-      size("--heads", model.heads, 1024, "Attention heads in each block")->group("Model");
-  const auto* width =
-      size("--width", model.width, 65536, "Numbers for each letter")->group("Model");
-  const auto* context =
-      size("--context", model.context, 65536, "Letters it can look back on")->group("Model");
-  const auto* dropout = app.add_option("--dropout", model.dropout, "Share of activations zeroed")
-                            ->check(in_range(0.0, 0.99))
-                            ->type_name("P")
-                            ->group("Model");
+  size("--layers", model.layers, 256, "Transformer blocks")->group("Model");
+  size("--heads", model.heads, 1024, "Attention heads in each block")->group("Model");
+  size("--width", model.width, 65536, "Numbers for each letter")->group("Model");
+  size("--context", model.context, 65536, "Letters it can look back on")->group("Model");
+  app.add_option("--dropout", model.dropout, "Share of activations zeroed")
+      ->check(in_range(0.0, 0.99))
+      ->type_name("P")
+      ->group("Model");
 
-  const auto* steps =
-      size("--steps", training.steps, 100'000'000, "Training steps, in all")->group("Training");
-  const auto* batch =
-      size("--batch", training.batch, 65536, "Windows of text in a step")->group("Training");
-  const auto* rate = app.add_option("--lr", training.learning_rate, "Highest learning rate")
-                         ->check(in_range(1e-9, 10.0))
-                         ->type_name("RATE")
-                         ->group("Training");
-  const auto* seed = app.add_option("--seed", training.seed, "Same seed, same bits")
-                         ->check(in_range<uint64_t>(0, UINT64_MAX))
-                         ->type_name("N")
-                         ->group("Training");
-  app.add_option("--threads", flags.threads, "Default: one for each core")
-      ->check(in_range(1, 1024))
-      ->default_str("")
-      ->type_name("N")
+  size("--steps", training.steps, 100'000'000, "Training steps, in all")->group("Training");
+  size("--batch", training.batch, 65536, "Windows of text in a step")->group("Training");
+  app.add_option("--lr", training.learning_rate, "Highest learning rate")
+      ->check(in_range(1e-9, 10.0))
+      ->type_name("RATE")
       ->group("Training");
-  app.add_flag("--quick", flags.quick, "Only a few seconds of training")->group("Training");
-
   app.add_option("--save", flags.save, "Checkpoint; default: beside program")
       ->default_str("")
       ->type_name("FILE")
@@ -99,48 +141,7 @@ GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkp
       ->type_name("K")
       ->group("Writing");
 
-  const auto stop = [&](const std::string& problem) {
-    fmt::print(stderr, "15_gpt: {}\nTry 15_gpt --help.\n", problem);
-    std::exit(2);
-  };
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    std::exit(0);
-  } catch (const CLI::ParseError& error) {
-    stop(error.what());
-  }
-
-  const GptFlags given = flags;
-  if (!flags.load.empty()) {
-    checkpoint = io::load_safetensors(flags.load);
-    flags.model = models::model_config(*checkpoint);
-    flags.training = models::training_config(*checkpoint);
-    const auto data_option = app.get_option("--data");
-    if (data_option->count() == 0) flags.data = checkpoint->metadata["data.name"];
-    // What shapes the training is part of the checkpoint; another value would not continue it.
-    const auto fixed = [&](const CLI::Option* option, auto now, auto before) {
-      if (option->count() > 0 && now != before)
-        stop(fmt::format("{}: the checkpoint {} was trained with {}, which cannot change to {}",
-                         option->get_name(), flags.load, before, now));
-    };
-    fixed(batch, given.training.batch, training.batch);
-    fixed(rate, given.training.learning_rate, training.learning_rate);
-    fixed(seed, given.training.seed, training.seed);
-    fixed(dropout, given.model.dropout, model.dropout);
-    fixed(heads, given.model.heads, model.heads);
-    // A model of another shape is built as asked; loading then lists the tensors that differ.
-    if (layers->count() > 0) model.layers = given.model.layers;
-    if (width->count() > 0) model.width = given.model.width;
-    if (context->count() > 0) model.context = given.model.context;
-    if (steps->count() > 0) training.steps = given.training.steps;
-  }
-  if (flags.quick && steps->count() == 0 && flags.load.empty()) training.steps = 120;
-  if (checkpoint == std::nullopt) training.warmup = std::min(training.warmup, training.steps / 10);
-  if (model.width % model.heads != 0)
-    stop(fmt::format("--heads {} does not divide --width {}", model.heads, model.width));
-  return flags;
+  app.callback([&app, &flags] { complete(app, flags); });
 }
 
 }  // namespace gradus::lessons

@@ -8,29 +8,34 @@
 #include "gradus/models/generate.h"
 #include "gradus/models/trainer.h"
 
+namespace CLI {
+class App;
+}
+
 namespace gradus::lessons {
 
-/// Everything that the command line says. The values that it does not name keep their defaults, or,
-/// with --load, those of the checkpoint.
+/// Everything that the command line says, besides what every lesson understands. The values that it
+/// does not name keep their defaults, or, with --load, those of the checkpoint.
 struct GptFlags {
   std::string data = "tales";  ///< a file, "tales" or "shakespeare"
   models::GPTConfig model;
   models::TrainingConfig training;
-  int threads = 0;  ///< 0: as many as cores
-  std::string save;
+  std::string save;        ///< empty: `directory` and a name of its own
+  std::string directory;   ///< where the program stands
   int64_t save_every = 0;  ///< steps; 0: at the end only
   std::string load;
+  std::optional<io::State> checkpoint;  ///< what `load` holds
   std::string prompt;
   int64_t tokens = 500;
   models::Sampling sampling{.temperature = 0.7, .top_k = 0};
-  bool quick = false;
+
+  /// Whether text, sizes and training are those that the lesson was measured with, --quick or not.
+  bool is_default = true;
 };
 
-/// Reads the command line. Prints the help and ends the program with 0 if that is what is asked
-/// for; prints what is wrong and ends it with 2 if a flag is unknown or a value impossible.
-///
-/// With --load the checkpoint is read first: `checkpoint` receives it, and its sizes are the
-/// defaults.
-GptFlags parse_gpt_flags(int argc, char** argv, std::optional<io::State>& checkpoint);
+/// Adds the flags; `flags` must outlive the app. When the command line has been read, a checkpoint
+/// that it names is loaded, whose sizes are then the defaults, and a value that does not go with
+/// the others is an error of the command line.
+void add_gpt_flags(CLI::App& app, GptFlags& flags);
 
 }  // namespace gradus::lessons

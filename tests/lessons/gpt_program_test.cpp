@@ -98,7 +98,7 @@ TEST_F(GptProgram, HelpNamesEveryFlagWithin80Columns) {
 TEST_F(GptProgram, TrainsSavesAndWrites) {
   const Outcome outcome = run(tiny({"--steps", "30", "--save", file("a"), "--prompt", "The cat"}));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-  for (const char* part : {"step 30/30", "validation loss", "\nThe cat", "The checkpoint is"})
+  for (const char* part : {"step 30/30", "validation loss", "\n  The cat", "The checkpoint is"})
     EXPECT_NE(outcome.output.find(part), std::string::npos) << part << " in\n" << outcome.output;
   EXPECT_EQ(outcome.output.find('\r'), std::string::npos) << "a live line where nobody watches";
   EXPECT_EQ(io::load_safetensors(file("a")).metadata.at("progress.step"), "30");
@@ -155,7 +155,7 @@ TEST_F(GptProgram, AFinishedCheckpointJustWrites) {
   const Outcome once = write(), again = write();
   EXPECT_EQ(once.exit_code, 0) << once.output;
   EXPECT_EQ(once.output, again.output);
-  EXPECT_NE(once.output.find("\nThe "), std::string::npos);
+  EXPECT_NE(once.output.find("\n  The "), std::string::npos);
   EXPECT_EQ(once.output.find("step "), std::string::npos) << "it must not train: " << once.output;
   EXPECT_EQ(io::read_file(file("a")), before);
 }
