@@ -214,7 +214,8 @@ std::string mathml_script(const Formula& row) {
   if (row.parts.size() != 1 || row.parts[0].kind != Kind::word) return mathml(row);
   const std::string& text = row.parts[0].text;
   if (text == "T") return "<mi mathvariant=\"normal\">T</mi>";  // transposed, no variable
-  if (text.size() != 2 || symbol(row.parts[0]) != nullptr || text[0] < 0) return mathml(row);
+  if (text.size() != 2 || symbol(row.parts[0]) != nullptr || columns_of(text) != 2)
+    return mathml(row);
   return element("mrow", element("mi", text.substr(0, 1)) + element("mi", text.substr(1)));
 }
 

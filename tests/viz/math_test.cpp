@@ -70,8 +70,14 @@ TEST(MathHtml, LimitsStandBelowAndAbove) {
 
 TEST(MathHtml, TwoLettersAreAnIndexOrADifferentialMoreAreAWord) {
   EXPECT_EQ(mathml("a_{ij}"), "<msub><mi>a</mi><mrow><mi>i</mi><mi>j</mi></mrow></msub>");
+  EXPECT_EQ(mathml("a_é"), "<msub><mi>a</mi><mi>é</mi></msub>");  // one letter of two bytes
   EXPECT_EQ(mathml("dQ"), "<mrow><mi>d</mi><mi>Q</mi></mrow>");
   EXPECT_EQ(mathml("d_model"), "<msub><mi>d</mi><mi>model</mi></msub>");
+}
+
+TEST(MathHtml, ANumberIsOneWithItsExponent) {
+  EXPECT_EQ(mathml("1.5e-9"), "<mn>1.5e-9</mn>");
+  EXPECT_EQ(mathml("2e"), "<mrow><mn>2</mn><mi>e</mi></mrow>");
 }
 
 TEST(MathHtml, SpacesThatMathMLWouldLose) {
