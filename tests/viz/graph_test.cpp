@@ -288,6 +288,7 @@ TEST(GraphTrace, NumbersHaveThreeSignificantDigits) {
                                                              {-1.5e-5, "-1.5e-5"},
                                                              {1e-10, "1e-10"},
                                                              {2e6, "2e6"},
+                                                             {999999, "999999"},
                                                              {100, "100"},
                                                              {-1.234e12, "-1.23e12"},
                                                              {INFINITY, "inf"},

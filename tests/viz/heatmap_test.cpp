@@ -145,6 +145,10 @@ TEST(Heatmap, WhereNumbersDoNotFitNamesGoDownwardsAndAScaleSaysWhatShadesMean) {
             "  q ↓  a c d e f g\n"
             "  row              \n"
             "       0            1\n");
+  const std::string coloured = heatmap(map, {true, true, true, 30});
+  const std::string scale = coloured.substr(coloured.rfind("0 \033"));
+  for (const char* quarter : {"48;5;255;", "48;5;153;", "48;5;75;", "48;5;26;", "48;5;17;"})
+    EXPECT_EQ(test::count_of(scale, quarter), 1) << quarter;
   map.values = Array::of({-1, -0.6, 0, 0.2, 0.6, 1}, {1, 6});
   EXPECT_EQ(lines_of(heatmap(map, {false, false, true, 30}))[3], "  row  █-▓-  ░+▓+█+");
 }
@@ -234,6 +238,17 @@ TEST(HeatmapSvg, PositiveNumbersAreWarmWhereBothSignsAre) {
   EXPECT_EQ(test::count_of(svg, "class=\"cell warm\""), 1);
   EXPECT_NE(svg.find("class=\"cell warm\" tabindex=\"-1\"><title>0, 2: 1</title>"), svg.npos);
   EXPECT_NE(svg.find("fill-opacity=\"0.500\""), svg.npos);
+}
+
+TEST(HeatmapSvg, TheLegendHasEveryQuarterAndStrongCellsWhiteNumbers) {
+  const std::string svg = heatmap_svg({"", Array::of({0, 0.7, 0.8, 1}, {1, 4}), "", "", {}, {}});
+  EXPECT_EQ(test::count_of(svg, "class=\"strong\""), 2);
+  EXPECT_EQ(test::count_of(svg, "<g class=\"cool\">"), 5);
+  for (const char* quarter : {"\"0.00\"", "\"0.25\"", "\"0.50\"", "\"0.75\"", "\"1.00\""})
+    EXPECT_EQ(test::count_of(svg, "fill-opacity=" + std::string(quarter)), 1) << quarter;
+  const std::string both = heatmap_svg({"", Array::of({-2, 1}, {1, 2}), "", "", {}, {}});
+  EXPECT_EQ(test::count_of(both, "<g class=\"cool\">"), 5);
+  EXPECT_EQ(test::count_of(both, "<g class=\"warm\">"), 4);
 }
 
 TEST(HeatmapSvg, TextCannotBecomeMarkup) {

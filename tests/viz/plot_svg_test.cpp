@@ -34,6 +34,7 @@ TEST(PlotSvg, LinesPointsAndLevels) {
   // The colours are those of the series' numbers: line, mark and key of each.
   EXPECT_EQ(test::count_of(svg, "class=\"s0 line\""), 2);
   EXPECT_EQ(test::count_of(svg, "class=\"s2 level\""), 2);
+  EXPECT_LT(svg.rfind("class=\"s2 level\""), svg.rfind("class=\"s0 line\""));  // the line over it
 }
 
 // The last picture's line as "M0 1L2 3".
@@ -88,7 +89,9 @@ TEST(PlotSvg, NothingToDrawIsSaid) {
     EXPECT_EQ(test::markup_error(svg), "");
     EXPECT_NE(svg.find("(no points to plot)"), svg.npos);
   }
-  EXPECT_EQ(plot_svg({{"a", {}, {1}, Style::level}}).find("(no points"), std::string::npos);
+  const std::string level = plot_svg({{"a", {}, {1}, Style::level}});
+  EXPECT_EQ(level.find("(no points"), std::string::npos);
+  for (const char* none : {"nan", "inf"}) EXPECT_EQ(level.find(none), std::string::npos);
   EXPECT_EQ(plot_svg({{"a", {1}, {1}}}).find("nan"), std::string::npos);
 }
 

@@ -38,8 +38,8 @@ TEST(Table, WhatIsANumber) {
 
 TEST(Table, OneWordMakesAColumnOfWordsAndADashDoesNot) {
   EXPECT_EQ(table({{"value"}, {"1"}, {"none"}}, false), "  value\n  -----\n  1\n  none\n");
-  EXPECT_EQ(table({{"value"}, {"1"}, {"-"}, {""}}, false),
-            "  value\n  -----\n      1\n      -\n\n");
+  EXPECT_EQ(table({{"value"}, {"1"}, {"-"}, {""}, {"–"}}, false),
+            "  value\n  -----\n      1\n      -\n\n      –\n");
 }
 
 TEST(Table, RowsMayDifferInLength) {
