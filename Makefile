@@ -179,7 +179,7 @@ bench: $(BENCH_PROGRAMS) ## Run the benchmarks
 # A lesson that has a chapter makes the chapter's pictures and a page of its own, again when it has changed.
 CHAPTERS := $(shell grep -ls '\\page lesson_' $(LESSONS))
 PICTURES := $(CHAPTERS:lessons/%.cpp=build/docs/made/%)
-$(PICTURES): build/docs/made/%: $(B)/lessons/%
+$(PICTURES): build/docs/made/%: $(B)/lessons/% | $(B)/ready-docs
 	$(call say,pictures of $*)
 	$(Q)mkdir -p build/docs/made build/docs/pictures build/docs/pages
 	$(Q)$< --quick --pictures build/docs/pictures --html build/docs/pages/$*.html > $@ || { cat $@; exit 1; }
