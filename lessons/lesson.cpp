@@ -27,6 +27,8 @@ double seconds_now() {
 }  // namespace
 
 double largest_difference(const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), "largest_difference: the shapes differ, {} and {}", a.shape(),
+        b.shape());
   double largest = 0;
   const std::vector<double> x = a.value().to_vector(), y = b.value().to_vector();
   for (size_t i = 0; i < x.size(); ++i) {
@@ -64,6 +66,13 @@ std::string Lesson::State::folded(std::string_view text, int margin) const {
   const std::string bare = plain(text);
   return indented(viz::wrapped(terminal.unicode ? bare : in_ascii(bare), columns() - margin),
                   margin);
+}
+
+std::string Lesson::State::table(viz::TableRows rows) const {
+  if (!terminal.unicode)  // before the columns are laid out: an arrow becomes two characters
+    for (auto& row : rows)
+      for (std::string& cell : row) cell = in_ascii(cell);
+  return viz::table(rows, terminal.unicode);
 }
 
 std::string Lesson::State::styled(const char* code, std::string_view text) const {
@@ -114,7 +123,7 @@ void Lesson::equation(std::string_view formula) {
 }
 
 void Lesson::table(const viz::TableRows& rows) {
-  state_->print(State::Block::text, viz::table(rows, state_->terminal.unicode));
+  state_->print(State::Block::text, state_->table(rows));
   state_->page.html(viz::table_html(rows));
 }
 
@@ -138,8 +147,7 @@ void Lesson::show(std::string_view name, const Array& values, const Axes& axes, 
     state_->page.preformatted(fmt::format("{} = [{}]", title, fmt::join(rows.back(), ", ")));
     return;
   }
-  state_->print(State::Block::text,
-                "  " + title + "\n" + viz::table(rows, state_->terminal.unicode));
+  state_->print(State::Block::text, "  " + title + "\n" + state_->table(rows));
   state_->page.figure(viz::table_html(rows), title);
 }
 
@@ -150,7 +158,7 @@ void Lesson::beside(std::string_view name_a, const Tensor& a, const Axes& axes_a
     const std::string title = fmt::format("{} {}", name, t.shape());
     const viz::TableRows rows = matrix_rows(t.value(), axes, decimals);
     html.push_back({title, viz::table_html(rows)});
-    return fmt::format("  {}\n", title) + viz::table(rows, state_->terminal.unicode);
+    return fmt::format("  {}\n", title) + state_->table(rows);
   };
   const std::string left = block(name_a, a, axes_a), right = block(name_b, b, axes_b);
   state_->print(State::Block::text, side_by_side(left, right, state_->columns()));
@@ -184,8 +192,7 @@ void Lesson::plot(const std::vector<viz::Series>& series, const viz::PlotOptions
 void Lesson::graph(const viz::GraphTrace& graph, std::string_view title, bool brief) {
   if (!brief || verbose())
     state_->print(State::Block::text,
-                  fmt::format("  {}\n", title) +
-                      viz::table(graph.table(4, state_->columns()), state_->terminal.unicode));
+                  fmt::format("  {}\n", title) + state_->table(graph.table(4, state_->columns())));
   if (!state_->wants_pictures()) return;
   try {
     state_->picture(title, graph.svg(), false);

@@ -59,7 +59,7 @@ struct Within {
   double absolute = 0, relative = 0;
 };
 
-/// The largest |a - b| over all elements of two tensors of one shape.
+/// The largest |a - b| over all elements of two tensors of one shape. \throws Error for two shapes.
 double largest_difference(const Tensor& a, const Tensor& b);
 
 /// The cells of a row of a table: the text between " | ".

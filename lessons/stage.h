@@ -20,8 +20,7 @@ struct Options {
   uint64_t seed = 1;
   int threads = 0;         ///< 0: as many as cores
   bool own_flags = false;  ///< a flag of the lesson's own was given
-  bool contract =
-      false;  ///< print what must be the same in every run, see docs/writing_a_lesson.md
+  bool contract = false;   ///< print for the tests: see docs/writing_a_lesson.md, What it prints
 };
 
 struct Lesson::State {
@@ -48,6 +47,8 @@ struct Lesson::State {
   /// For the terminal: marks taken out, characters that it knows, lines no longer than `columns()`
   /// less the margin.
   std::string folded(std::string_view text, int margin) const;
+  /// Numbers in aligned columns, of characters that the terminal knows.
+  std::string table(viz::TableRows rows) const;
   /// Text with a terminal's style ("1" bold, "32" green), where it has any.
   std::string styled(const char* code, std::string_view text) const;
   /// For the contract: how the lines that follow are compared.

@@ -104,6 +104,16 @@ TEST(Stage, PrintsPlainTextWhereNobodyWatchesAndAsciiWhereThereIsNoUnicode) {
   }
 }
 
+TEST(Stage, ColumnsAreAlignedInAsciiAsWell) {
+  const std::string text =
+      shell("LC_ALL=C " + test::lesson_program("01_tensors") + " --quick").output;
+  EXPECT_NE(text.find("\n  token v feature ->   0   1   2   3   4   5\n"
+                      "  ------------------------------------------\n"
+                      "  The                  0   1   2   3   4   5\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Stage, AnErrorEndsItWithItsMessage) {
   const Outcome outcome = shell("GRADUS_ISA=no-such-isa " + attention() + " --quick");
   EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
@@ -162,8 +172,31 @@ TEST(Stage, WhatHoldsDoesNot) {
     l.caught("wrong", [](const auto& x) { return wrong_square(x[0]); }, {{"x", l.randn({3})}});
   });
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-  EXPECT_NE(outcome.output.find("3 partial derivatives agree to 1e-6: square (3)"),
-            std::string::npos)
+  for (const char* part :
+       {"3 partial derivatives agree to 1e-6: square (3)", "~ unchecked\n    worst ",
+        "caught by the gradient check of wrong", "numeric"})  // the report of what was caught
+    EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
+}
+
+TEST(Stage, AContractSaysHowLinesAreComparedAndHasNoTimes) {
+  const Outcome outcome = teach([](Lesson& l) {
+    l.section("trained");
+    l.trained({0.01, 0.1});
+    l.text("loss 1.5");
+    l.elapsed("training", 12.5);
+    l.section("by hand");
+    l.text("1 + 1 = 2");
+  });
+  const size_t trained = outcome.output.find("~ within 0.01 0.1\n\n  loss 1.5\n~ exact\n"),
+               by_hand = outcome.output.find("by hand");
+  EXPECT_LT(trained, by_hand) << outcome.output;
+  EXPECT_NE(by_hand, std::string::npos);
+  EXPECT_EQ(outcome.output.find("12 s"), std::string::npos) << outcome.output;
+}
+
+TEST(Stage, SeveralEquationsShareALine) {
+  const Outcome outcome = teach([](Lesson& l) { l.equation("f(a, b),  y_1 = 2,     z"); });
+  EXPECT_NE(outcome.output.find("\n    f(a, b),   y₁ = 2,   z\n"), std::string::npos)
       << outcome.output;
 }
 
@@ -190,6 +223,7 @@ TEST(Stage, LaysOutText) {
   EXPECT_EQ(slug("Weights, trained (2)"), "weights-trained-2");
   EXPECT_EQ(number(-0.004, 2), "0.00");
   EXPECT_EQ(side_by_side("a\nbb\n", "c\n", 80), "a     c\nbb\n");
+  EXPECT_EQ(side_by_side("a\n", "c\n", 6), "a    c\n");  // just fits
   EXPECT_EQ(side_by_side("a\n", "c\n", 3), "a\n\nc\n");
   EXPECT_TRUE(same_answer("about 0.61", "0.6"));
   EXPECT_FALSE(same_answer("46", "48"));
@@ -202,6 +236,7 @@ TEST(Stage, LaysOutText) {
   EXPECT_TRUE(same_answer("(6,6)", "[6, 6]"));
   EXPECT_TRUE(same_answer(" The Cat", "the cat"));
   EXPECT_FALSE(same_answer("", "cat"));
+  EXPECT_THROW(largest_difference(Tensor(Array::zeros({2})), Tensor(Array::zeros({3}))), Error);
   EXPECT_EQ(split_row("a | b |  | d"), (std::vector<std::string>{"a", "b", "", "d"}));
 }
 
