@@ -147,8 +147,7 @@ void shape_and_strides(Lesson& lesson) {
   lesson.say(
       R"(Memory is a row of numbers. A tensor is a way to read it: along how many axes, and how many
       numbers along each. Here are 24 numbers, 0 to 23, as 4 tokens (the words of a sentence) with 6
-      features (numbers that describe a word) each. Axis 0 counts tokens, axis 1 features, and every
-      number is its own place in memory.)");
+      features (numbers that describe a word) each. Axis 0 counts tokens, axis 1 features.)");
   const Array x = counted({4, 6});
   lesson.heatmap({"Every number is its own place in memory", x.to(DType::int64),
                   token_by_feature.row_axis, token_by_feature.column_axis, token_by_feature.rows,
@@ -164,16 +163,14 @@ void shape_and_strides(Lesson& lesson) {
   lesson.say("Where element [i, j] lies:");
   lesson.equation("place = offset + i * stride_0 + j * stride_1");
   lesson.say(
-      R"(A line with a question mark is for you: answer before you read on (`--predict` waits for
-      you). A tick, further down, is something that the program has just computed and compared.)");
+      R"(A line with a question mark is for you (`--predict` waits for your answer). A tick, further
+      down, is something that was just computed and compared.)");
   lesson.predict("Which number is x[2, 3]?", fmt::format("{}", x.at({2, 3})),
                  "Two rows down are 2·6 steps, three columns right are 3·1.");
   lesson.say(
-      R"(This row-major order, where the last axis is adjacent in memory, is called contiguous. The
-      library's `Array` is just this. A `Tensor` is an Array that also remembers how it was
-      computed, so that gradients can find their way back: lesson 2. Large models take float32, 4
-      bytes a number; these lessons mostly float64, 8 bytes and 16 digits, so that checks can be
-      strict.)");
+      R"(This order, row after row, is called contiguous. The library's `Array` is just this; a
+      `Tensor` also remembers how it was computed (lesson 2). Large models take float32, 4 bytes a
+      number; these lessons mostly float64, for strict checks.)");
 }
 
 void views(Lesson& lesson) {
@@ -181,10 +178,15 @@ void views(Lesson& lesson) {
   const Array x = counted({4, 6});
   const View v{x.data<double>(), x.offset(), x.shape(), x.strides()};
   lesson.say(
-      R"(Exchange the two sizes and the two strides, and the rows are the columns. No number moves. `View`, in the file of this lesson, does that and more by hand, with nothing but an offset, a shape and strides.)");
+      R"(Exchange the two sizes and the two strides, and the rows are the columns. No number moves.
+      `View`, in the file of this lesson, does that and more by hand.)");
   lesson.predict("What are the strides of `x.transpose()`?",
                  fmt::format("{}", x.transpose().strides()),
                  "Down one row is now what right one column was: 1 step.");
+  lesson.say(
+      R"(`slice(axis, start, stop)` keeps an axis from start up to stop, without stop itself;
+      `select(axis, index)` keeps one index, and the axis is gone; `expand(shape)` repeats with
+      stride 0, so that a step along the new axis stays where it is.)");
   struct Case {
     const char* code;
     Array theirs;
@@ -209,8 +211,6 @@ void views(Lesson& lesson) {
   lesson.table(rows);
   lesson.check("by hand we get the library's shapes, strides, offsets and numbers", equal);
   lesson.check("all five look at one storage", shared);
-  lesson.say(
-      R"(Stride 0 is the trick of the last view: a step along that axis stays where it is.)");
 }
 
 // [split]
@@ -243,23 +243,29 @@ void heads(Lesson& lesson) {
   lesson.beside("reshape: head 0", select(wrong, 0, 0), axes, "reshape, transpose: head 0",
                 select(right, 0, 0), axes, 0);
   lesson.say(
-      R"(By reshape alone one token has become two rows, and head 0 never sees "sat" or "on". The right way cuts the axis that is to be cut, where it lies, (T, C) to (T, H, D); then T and H change places:)");
-  lesson.table({{"step", "shape", "strides"},
-                row("x | {} | {}", x.shape(), x.value().strides()),
-                row("reshape to (T, H, D) | {} | {}", reshape(x, {4, 2, 3}).shape(),
-                    reshape(x, {4, 2, 3}).value().strides()),
-                row("transpose T and H | {} | {}", right.shape(), right.value().strides())});
+      R"(By reshape alone one token has become two rows, and head 0 never sees "sat" or "on". The
+      right way cuts the axis that is to be cut, where it lies, (T, C) to (T, H, D); then T and H
+      change places. To join the heads, go back the same way.)");
+  if (lesson.verbose())
+    lesson.table({{"step", "shape", "strides"},
+                  row("x | {} | {}", x.shape(), x.value().strides()),
+                  row("reshape to (T, H, D) | {} | {}", reshape(x, {4, 2, 3}).shape(),
+                      reshape(x, {4, 2, 3}).value().strides()),
+                  row("transpose T and H | {} | {}", right.shape(), right.value().strides())});
   lesson.check("head h is columns hD to (h+1)D of every token", right, split_heads_slowly(x, 2));
   lesson.check("reshape alone has the same shape, and other numbers",
                wrong.shape() == right.shape() && largest_difference(wrong, right) > 0);
+  const Array joined = right.value().transpose(0, 1).reshape({4, 6});
+  lesson.check("transposed back and reshaped to (T, C) it is x again",
+               joined.to_vector() == x.value().to_vector());
 }
 
 void broadcasting(Lesson& lesson) {
   lesson.section("Broadcasting: small and large together");
   const Tensor x(counted({2, 3})), b(Array::of({10, 20, 30}, {3}, DType::float64));
   lesson.say(
-      R"(To add one row, a bias, to every row of a matrix, the row is expanded: read again and again
-      with stride 0. With x = [0 1 2 / 3 4 5] and b = [10 20 30] the sum is [10 21 32 / 13 24 35].)");
+      R"(To add one row, a bias, to every row of a matrix, the row is expanded, with stride 0:
+      x = [0 1 2 / 3 4 5] plus b = [10 20 30] is [10 21 32 / 13 24 35].)");
   const View row_b{b.value().data<double>(), 0, {3}, {1}};
   std::vector<double> slowly;
   for (int64_t t = 0; t < 2; ++t)
@@ -273,7 +279,7 @@ void broadcasting(Lesson& lesson) {
       one of them is 1; an axis that is missing counts as 1.)");
   viz::TableRows rows{{"left", "right", "result"}};
   const std::vector<std::pair<Shape, Shape>> pairs{
-      {{4, 6}, {6}}, {{4, 6}, {4, 1}}, {{2, 4, 3}, {4, 1}}, {{4, 1}, {6}}, {{4, 6}, {4}}};
+      {{4, 6}, {4, 1}}, {{2, 4, 3}, {4, 1}}, {{4, 1}, {6}}, {{4, 6}, {4}}};
   for (const auto& [left, right] : pairs) {
     const auto result = broadcast(left, right);
     rows.push_back(
@@ -281,7 +287,7 @@ void broadcasting(Lesson& lesson) {
   }
   lesson.table(rows);
   lesson.say(
-      R"(The fourth is worth a second look: a column and a row make a whole table, whether or not
+      R"(The third is worth a second look: a column and a row make a whole table, whether or not
       you meant one. `--break=row-minus-column` shows where that hurts.)");
 }
 
@@ -302,7 +308,8 @@ void gradient_of_broadcasting(Lesson& lesson) {
       unit? Let y = x + b, and let L weigh each y by a number w:)");
   lesson.equation("L = sum_{t} sum_{c} w_tc y_tc,   y_tc = x_tc + b_c");
   lesson.say(
-      R"(Each y counts w times in L, so that is its gradient; here w = [1 2 3 / 4 5 6]. But b[0] stands in two of them, y[0, 0] and y[1, 0]. In the table, "measured" is how L changes when b[c] grows by 1, and `b.grad()` what the library finds by itself; lesson 2 shows how.)");
+      R"(Each y counts w times in L, so that is its gradient; here w = [1 2 3 / 4 5 6]. But b[0]
+      stands in two, y[0, 0] and y[1, 0]; `b.grad()` is the library's answer.)");
   const Array x = counted({2, 3}), w = counted({2, 3}) + 1.0;
   const Tensor b = parameter(Array::of({10, 20, 30}, {3}, DType::float64));
   sum((Tensor(x) + b) * Tensor(w)).backward();
@@ -318,15 +325,20 @@ void gradient_of_broadcasting(Lesson& lesson) {
                        measured, b.grad().at({c})));
     equal = equal && by_hand == measured && measured == b.grad().at({c});
   }
-  lesson.table(rows);
-  lesson.check("sum of the rows, measurement and the library agree exactly", equal);
+  if (lesson.verbose()) lesson.table(rows);
+  lesson.check(fmt::format("b.grad() is [{} {} {}]: the two rows of w added, and just so much does "
+                           "L grow when b[c] grows by 1 (exactly, for L is linear in b)",
+                           b.grad().at({0}), b.grad().at({1}), b.grad().at({2})),
+               equal);
 
   const Tensor a = parameter(x);
-  sum(sum(a, {0}) * b.detach()).backward();  // the mirror image: s_c = a_0c + a_1c
-  lesson.check("the gradient of a sum is the reverse: dy goes to every row", Tensor(a.grad()),
-               expand(b.detach(), {2, 3}));
+  sum(sum(a, {0}) * b.detach()).backward();  // s_c = a_0c + a_1c
   lesson.say(
-      "Where the way forward repeats, the way back adds; where it adds, the way back repeats.");
+      R"(The reverse: let s be the sum of the rows of x, and let L weigh it by [10 20 30]. Each row
+      of x moves s alike, so each has the gradient [10 20 30]. Where the way forward repeats, the
+      way back adds; where it adds, the way back repeats.)");
+  lesson.check("the gradient of a sum of rows goes to every row", Tensor(a.grad()),
+               expand(b.detach(), {2, 3}));
 }
 
 double seconds_of(int times, const std::function<void()>& f) {
@@ -339,38 +351,33 @@ void copies(Lesson& lesson) {
   const int64_t n = lesson.quick() ? 1024 : 2048;
   lesson.section("What a copy costs");
   lesson.say(
-      R"(A view costs a few integers. A copy moves every element, through a memory that is far
-      slower than arithmetic. Here x is a matrix of {0} x {0}, {1} MB.)",
+      R"(A view costs a few integers. A copy moves every element, through a memory far slower
+      than arithmetic. Let x be {0} x {0}: {1} MiB (1 MiB is $2^20$ bytes).)",
       n, n * n * 8 / (1 << 20));
   const Array x = lesson.randn({n, n});
-  lesson.predict(
-      "`x.transpose().reshape({n * n})`: how many numbers does it move?",
-      fmt::format("{}", x.numel()),
-      "No single stride walks a turned matrix from corner to corner, so this reshape copies.");
-  const auto cost = [&](const char* code, const std::function<Array()>& f) {
+  const auto turned = [&] { return x.transpose(); };
+  const auto copied = [&] { return x.transpose().reshape({n * n}); };
+  // What f asks for in new memory, in numbers of 8 bytes.
+  const auto moved = [](const std::function<Array()>& f) {
     const size_t before = memory_stats().live;
     const Array result = f();
-    const size_t bytes = memory_stats().live - before;
-    return row("{} | {} | {} | {}", code, result.strides(), bytes / 8, bytes);
+    return (memory_stats().live - before) / 8;
   };
-  const auto turned = [&] { return x.transpose(); };
-  const auto copied = [&] { return x.transpose().contiguous(); };
-  lesson.table(
-      {{"code", "strides", "numbers moved", "new bytes"},
-       cost("x.transpose()", turned),
-       cost("x.reshape({n * n})", [&] { return x.reshape({n * n}); }),
-       cost("x.transpose().contiguous()", copied),
-       cost("x.transpose().reshape({n * n})", [&] { return x.transpose().reshape({n * n}); })});
+  lesson.predict("`x.transpose().reshape({n * n})`: how many numbers does it move?",
+                 fmt::format("{}", moved(copied)),
+                 "All: no single stride walks a turned matrix from corner to corner, so this "
+                 "reshape copies.");
+  lesson.check("x.transpose() and x.reshape({n * n}) move none",
+               moved(turned) == 0 && moved([&] { return x.reshape({n * n}); }) == 0);
+  lesson.check("the copy has the same numbers", Tensor(copied().reshape({n, n})), Tensor(turned()));
   lesson.elapsed("x.transpose()", seconds_of(1000, [&] { turned(); }));
   lesson.elapsed("x.clone(), in order", seconds_of(3, [&] { x.clone(); }));
-  lesson.elapsed("x.transpose().contiguous(), across", seconds_of(3, [&] { copied(); }));
-  lesson.check("the copy has the same numbers", Tensor(copied()), Tensor(turned()));
+  lesson.elapsed("x.transpose().reshape({n * n}), across", seconds_of(3, [&] { copied(); }));
   lesson.say(
-      R"(So views are made freely and copies on purpose. The library's matrix product reads a turned matrix where it lies, and heads are joined again by turning back first, (H, T, D) to (T, H, D):)");
-  const Array tokens = counted({4, 6}), heads = split_heads(Tensor(tokens), 2).value(),
-              joined = heads.transpose(0, 1).reshape({4, 6});
-  lesson.check("transpose back, then reshape: x again, and no copy",
-               joined.shares_storage_with(heads) && joined.to_vector() == tokens.to_vector());
+      R"(Across is slower because each step of the reading jumps {} KiB, so almost every number is
+      fetched from memory on its own. So views are made freely and copies on purpose; the library's
+      matrix product reads a turned matrix where it lies.)",
+      n * 8 / 1024);
 }
 
 void teach(Lesson& lesson) {
@@ -388,16 +395,14 @@ void teach(Lesson& lesson) {
   lesson.gradcheck("x times column", [](const Given& in) { return in[0] * in[1]; },
                    {x, {"c", lesson.randn({5, 1})}});
   lesson.change_one_line({
-      {"In `split_heads` write `return reshape(x, {H, T, D});`.",
+      {"In lessons/01_tensors.cpp, `split_heads`: `return reshape(x, {H, T, D});`.",
        "Three checks fail. The gradient check passes: it asks whether the gradient fits the "
-       "function, not whether the function is the one you want.",
+       "function, not whether the function is the right one.",
        "make lesson-01"},
-      {"In our own `transpose` leave out the second swap, of the strides.",
-       "The table, which shows the library's, is as before; the check under it fails.",
-       "make lesson-01"},
-      {"In `src/autograd.cpp`, `Inputs::add`, leave out `g = sum_to(g, node.shape);`.",
-       "The gradient of b has the shape [2, 3], and section 5 stops when it reads b.grad()[0].",
-       "make lesson-01"},
+      {"In lessons/01_tensors.cpp, `transpose`: leave out the second swap.",
+       "The table shows the library's, as before; the check under it fails.", "make lesson-01"},
+      {"In src/autograd.cpp, `Inputs::add`: leave out `g = sum_to(g, node.shape);`.",
+       "b.grad() has the shape [2, 3], and section 5 stops when it reads it.", "make lesson-01"},
   });
 }
 

@@ -174,41 +174,51 @@ double example(double a, double b) { return a * b * (a * b + a); }
 
 void chain_rule(Lesson& lesson) {
   lesson.section("A formula is a graph of small steps");
-  lesson.say(
-      R"(Take a = 2, b = 3 and compute u = a b, then v = u + a, then L = u v. Each step is so small
-      that its slopes are known: a product grows with one factor as fast as the other factor says, a
-      sum grows as fast as each of its terms.)");
   const Example x;
-  lesson.table({{"node", "step", "value", "slopes of the step"},
-                row("a |  | {} | ", x.a->value),
-                row("b |  | {} | ", x.b->value),
-                row("u | a b | {} | b = {} toward a, a = {} toward b", x.u->value,
-                    x.u->inputs[0].slope, x.u->inputs[1].slope),
-                row("v | u + a | {} | {} toward u, {} toward a", x.v->value, x.v->inputs[0].slope,
-                    x.v->inputs[1].slope),
-                row("L | u v | {} | v = {} toward u, u = {} toward v", x.L->value,
-                    x.L->inputs[0].slope, x.L->inputs[1].slope)});
+  const double a = x.a->value, b = x.b->value;
   lesson.say(
-      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain rule: for each user m of a node n take the user's gradient times the slope of its step toward n, written $partial m / partial n$, and add them up.)");
+      R"(A network has millions of numbers, and training asks of each how the result would change if
+      it grew a little. Autograd answers for all of them in one go. To see how, let a = {}, b = {},
+      u = a b, v = u + a and L = u v. Each step is so small that its slopes are known: a product
+      grows with one factor as fast as the other factor says, a sum as fast as each of its terms.)",
+      a, b);
+  const double slope_ua = x.u->inputs[0].slope, slope_ub = x.u->inputs[1].slope,
+               slope_vu = x.v->inputs[0].slope, slope_va = x.v->inputs[1].slope,
+               slope_Lu = x.L->inputs[0].slope, slope_Lv = x.L->inputs[1].slope;
+  lesson.table(
+      {{"node", "step", "value", "slopes of the step", "used by"},
+       row("a |  | {} |  | u and v", a),
+       row("b |  | {} |  | u", b),
+       row("u | a b | {} | b = {} toward a, a = {} toward b | v and L", x.u->value, slope_ua,
+           slope_ub),
+       row("v | u + a | {} | {} toward u, {} toward a | L", x.v->value, slope_vu, slope_va),
+       row("L | u v | {} | v = {} toward u, u = {} toward v | ", x.L->value, slope_Lu, slope_Lv)});
+  lesson.say(
+      R"(How fast does L grow with each node? Call that du for u, and so on: the gradient. The chain
+      rule: for each user m of a node n take the user's gradient times the slope of its step toward
+      n, written $partial m / partial n$, and add them up.)");
   lesson.equation("dn = sum_m dm * (partial m / partial n)");
-  topological(x.L);
-  lesson.predict("v is used by L alone, so dv = 6. What is du?", fmt::format("{}", x.u->grad),
-                 "u is used by L, with slope 8, and by v, with slope 1: 1·8 + 6·1.");
-  lesson.predict("And da?", fmt::format("{}", x.a->grad),
-                 "a is used by u, with slope 3, and by v, with slope 1: 14·3 + 6·1.");
-  lesson.table({{"node", "used by", "gradient"},
-                row("L |  | {}", x.L->grad),
-                row("v | L | 1·6 = {}", x.v->grad),
-                row("u | L and v | 1·8 + 6·1 = {}", x.u->grad),
-                row("a | u and v | 14·3 + 6·1 = {}", x.a->grad),
-                row("b | u | 14·2 = {}", x.b->grad)});
+  const double dL = 1, dv = dL * slope_Lv, du = dL * slope_Lu + dv * slope_vu,
+               da = du * slope_ua + dv * slope_va, db = du * slope_ub;
+  lesson.say("L grows with itself one to one, so dL = {}. v is used by L alone: dv = {}·{} = {}.",
+             dL, dL, slope_Lv, dv);
+  lesson.predict(
+      "What is du?", fmt::format("{}", du),
+      fmt::format("u is used by L, with slope {}, and by v, with slope {}: {}·{} + {}·{}.",
+                  slope_Lu, slope_vu, dL, slope_Lu, dv, slope_vu));
+  lesson.predict(
+      "And da?", fmt::format("{}", da),
+      fmt::format("a is used by u, with slope {}, and by v, with slope {}: {}·{} + {}·{}.",
+                  slope_ua, slope_va, du, slope_ua, dv, slope_va));
   constexpr double h = 1e-3;
-  const double da = (example(2 + h, 3) - example(2 - h, 3)) / (2 * h),
-               db = (example(2, 3 + h) - example(2, 3 - h)) / (2 * h);
-  lesson.say("Measured, by moving a and then b by 0.001 up and down: da = {:.3f}, db = {:.3f}.", da,
-             db);
+  const double measured_a = (example(a + h, b) - example(a - h, b)) / (2 * h),
+               measured_b = (example(a, b + h) - example(a, b - h)) / (2 * h);
+  lesson.say(
+      R"(b is used by u alone: db = {}·{} = {}. Measured, by moving a and then b by {} up and down:
+      da = {:.3f}, db = {:.3f}.)",
+      du, slope_ub, db, h, measured_a, measured_b);
   lesson.check("the chain rule gives what is measured",
-               std::abs(da - x.a->grad) < 1e-9 && std::abs(db - x.b->grad) < 1e-9);
+               std::abs(measured_a - da) < 1e-9 && std::abs(measured_b - db) < 1e-9);
 }
 
 using Backward = std::function<int64_t(const ValuePtr&)>;
@@ -232,12 +242,14 @@ void three_ways(Lesson& lesson) {
   }
   lesson.table(rows);
   const auto right = [](const Example& x) { return x.a->grad == 48 && x.b->grad == 28; };
-  lesson.check("naive recursion is wrong at a and b, below the shared node", !right(walked[0]));
+  const bool wrong = lesson.check("naive recursion is wrong at a and b, below the shared node",
+                                  walked[0].a->grad != 48 && walked[0].b->grad != 28);
   lesson.check("the other two are right", right(walked[1]) && right(walked[2]));
-  lesson.say(
-      R"(Where 72 comes from: first L tells u 8, and u passes 8·3 to a. Then v tells u 6. Now u holds 14, which
-      is right, and passes on 14·3: the first 8 for a second time. With 6 from v, a has 24 + 42 + 6.
-      Without shared nodes all three agree, which is why the mistake survives small tests.)");
+  if (wrong)
+    lesson.say(
+        R"(Where 72 comes from: L tells u 8, and u passes 8·3 to a. Then v tells u 6, and u, now rightly at
+        14, passes on 14·3: the first 8 for a second time. With 6 from v, a has
+        24 + 42 + 6. Without shared nodes all three agree: a small test may miss it.)");
 }
 
 // x_0 = 1, x_{k+1} = x_k + x_k: every node is shared.
@@ -254,14 +266,14 @@ ValuePtr leaf_of(ValuePtr x) {
 void how_many_visits(Lesson& lesson) {
   lesson.section("How often each node is visited");
   lesson.say(
-      R"(Let x = x + x, again and again: after n times L is $2^n x$, so the true gradient is $2^n$. Two
-      edges lead down from each node, and with each step the number of paths doubles.)");
+      R"(Let x = x + x, again and again: after n times L is $2^n x$, so the true gradient is $2^n$,
+      and there are $2^n$ paths from L down to x.)");
   const int64_t expected = (int64_t{1} << 21) - 1;
   lesson.predict("How many visits does one walk per path make at n = 20?",
                  fmt::format("{}", expected), "$1 + 2 + 4 + ... + 2^20 = 2^21 - 1$.");
   viz::TableRows rows{{"n", "true", "naive", "per path", "visits", "in order", "visits"}};
   bool right = true;
-  for (const int n : {1, 2, 3, 5, 10, 20}) {
+  for (const int n : {1, 2, 3, 20}) {
     double grad[3];
     int64_t visits[3];
     for (size_t i = 0; i < 3; ++i) {
@@ -278,17 +290,17 @@ void how_many_visits(Lesson& lesson) {
   lesson.table(rows);
   lesson.check("both are right; per path it takes $2 dot 2^n - 1$ visits, in order n + 1", right);
   lesson.say(
-      R"(At n = 60, with a billion visits a second, one walk per path would take {:.0f} years. Deep
-      networks do compute x + f(x) in each layer (lesson 12), so this is no curiosity.)",
+      R"(At n = 60, with a billion visits a second, one walk per path would take {:.0f} years; and
+      deep networks do compute x + f(x) in each layer (lesson 12).)",
       std::pow(2, 61) / 1e9 / (365.25 * 86400));
 }
 
-// What backward visits.
+// What backward visits, and the gradient that it finds there.
 struct Visits : Trace {
   std::string ops;
   int count = 0;
-  void on_backward(const Node& node, const Array&) override {
-    ops += fmt::format("{}{}", count++ == 0 ? "" : ", ", node.op);
+  void on_backward(const Node& node, const Array& gradient) override {
+    ops += fmt::format("{}{} {}", count++ == 0 ? "" : ", ", node.op, gradient.item());
   }
 };
 
@@ -327,17 +339,19 @@ bool random_formula_agrees(Generator& generator) {
 
 void library(Lesson& lesson) {
   lesson.section("The library does the same with tensors");
-  lesson.say(
-      R"(`parameter` makes a leaf, `backward` walks back, newest node first: a node is younger than
-      its inputs, so its users come before it. The same formula again:)");
   viz::GraphTrace graph;
   Visits seen;
   const Tensor a = scalar(2), b = scalar(3), u = a * b, v = u + a, L = u * v;
   L.backward();
   for (const auto& [tensor, name] : {std::pair(a, "a"), {b, "b"}, {u, "u"}, {v, "v"}, {L, "L"}})
     graph.name(tensor, name);
-  lesson.graph(graph, "The graph of L = u v");
-  lesson.say("Backward visited: {}.", seen.ops);
+  lesson.say(
+      R"(`parameter` makes a leaf, `backward` walks back, newest node first: a node is younger than
+      its inputs, so its users come before it. In the same formula it visited, with the gradient of
+      each: {} (leaf: a parameter, here b and then a).)",
+      seen.ops);
+  lesson.graph(graph, "The graph of L = u v", true);
+  if (lesson.verbose()) lesson.say("Shape [] is a single number; a parameter is a leaf.");
   lesson.check("da = 48 and db = 28, in five visits",
                a.grad().item() == 48 && b.grad().item() == 28 && seen.count == 5);
   Visits deep;
@@ -369,45 +383,45 @@ void own_op(Lesson& lesson) {
   lesson.say(
       R"(For tensors a slope is no longer one number. So a step keeps a function, its backward:
       given dy, the gradient of its result, it adds to each input's gradient that input's share.
-      `record` makes such a step; the whole of $y = x^3$, with $dx = 3 x^2 dy$, is the five lines of
-      `cube`. Beside x * x * x, where autograd goes through two products:)");
+      `record` makes such a step; all of $y = x^3$, with $dx = 3 x^2 dy$, is the few lines of
+      `cube`. Here x = [-1, 0.5, 2] and L = sum(y), so dy = 1:)");
   const Array x = Array::of({-1, 0.5, 2}, {3}, DType::float64);
   const Tensor p = parameter(x), q = parameter(x);
   sum(cube(p)).backward();
   sum(q * q * q).backward();
   lesson.show("cube: dx", p.grad());
-  lesson.show("x * x * x: dx", q.grad());
-  lesson.check("they agree", Tensor(p.grad()), Tensor(q.grad()));
+  lesson.check("x * x * x, by two products, gives the same", Tensor(p.grad()), Tensor(q.grad()));
 }
 
 void accumulate(Lesson& lesson) {
   lesson.section("Gradients add up until you zero them");
   lesson.say(
       R"(A sum does not care which graph a share comes from. So a second `backward`, through a new
-      graph of the same parameter, adds to what the first one left. Let w = 3 and $L = w^2$, so that dw = 2 w:)");
+      graph of the same parameter, adds to what the first one left. Let w = 3 and $L = w^2$, so that
+      dw = 2 w.)");
   const Tensor w = scalar(3);
-  viz::TableRows rows{{"then", "w.grad()"}};
-  const auto walk = [&](const char* what) {
-    square(w).backward();
-    rows.push_back(row("{} | {}", what, w.grad().item()));
-  };
-  walk("first graph, backward");
-  lesson.predict("After a second graph and its backward: what is `w.grad()`?",
-                 fmt::format("{}", 2 * w.grad().item()), "Both shares are still there: 6 + 6.");
-  walk("second graph, backward");
+  square(w).backward();
+  const double once = w.grad().item();
+  square(w).backward();
+  lesson.predict(
+      fmt::format("After one backward `w.grad()` is {}. And after a second graph's?", once),
+      fmt::format("{}", w.grad().item()),
+      fmt::format("Both shares are still there: {} + {}.", once, once));
   w.zero_grad();
-  walk("w.zero_grad(), third graph, backward");
-  lesson.table(rows);
+  square(w).backward();
+  lesson.check(fmt::format("after w.zero_grad() and a third graph it is {} again", once),
+               w.grad().item() == once);
+  lesson.say(
+      R"(Whoever forgets to zero between two steps of training walks by the sum of all gradients so
+      far: `--break=no-zero-grad`. But what does not fit in memory at once can be done in parts, say
+      six rows of data as three and three, with two losses and two walks back:)");
   const Array x = lesson.randn({6, 3}), start = lesson.randn({3});
   const Tensor whole = parameter(start), halves = parameter(start);
   sum(square(Tensor(x) * whole)).backward();
   for (const int64_t half : {0, 1})
     sum(square(Tensor(x.slice(0, 3 * half, 3 * half + 3)) * halves)).backward();
-  lesson.check("six rows at once, or three and three without zeroing: one gradient",
-               Tensor(whole.grad()), Tensor(halves.grad()));
-  lesson.say(
-      R"(So what does not fit in memory at once can be done in parts. But whoever forgets to zero
-      between two steps of training walks by the sum of all gradients so far: `--break=no-zero-grad`.)");
+  lesson.check("six rows at once, or three and three: the same gradient", Tensor(whole.grad()),
+               Tensor(halves.grad()));
 }
 
 std::string refusal(const std::function<void()>& f) {
@@ -423,31 +437,30 @@ void twice(Lesson& lesson) {
   lesson.section("Only once through a graph");
   lesson.say(
       R"(To go back, steps must keep what they saw: a product needs both its factors. That is most
-      of the memory that training takes, so backward lets go of it as it goes. Here it is x and x * x, a thousand numbers of 8 bytes each:)");
+      of the memory that training takes, so backward frees it as it goes. For L = sum(x * x * x) it
+      is x and x * x, each a thousand numbers of 8 bytes.)");
   const Tensor x = parameter(lesson.randn({1000}));
-  viz::TableRows rows{{"when", "bytes kept for backward"}};
-  const auto moment = [&](const char* when) {
-    rows.push_back(row("{} | {}", when, memory_stats().saved));
-  };
-  moment("before");
   const Tensor loss = sum(x * x * x);
-  moment("after the forward pass");
+  const size_t kept = memory_stats().saved;
   loss.backward();
-  moment("after backward");
-  lesson.table(rows);
+  lesson.check(fmt::format("kept for backward: {} bytes after the forward pass, {} after backward",
+                           kept, memory_stats().saved),
+               kept == 2 * 1000 * 8 && memory_stats().saved == 0);
   lesson.say("A second walk finds nothing to walk on, and says so rather than give a zero:");
   const std::string again = refusal([&] { loss.backward(); });
   lesson.text(viz::wrapped(again, 76));
   lesson.check("backward twice is an error", !again.empty());
+  lesson.say(
+      R"(Nor may two losses share steps and each go back. Let p = 3, $t = p^2$, and the losses 2 t
+      and 5 t: add them, and go back once. dt = 2 + 5, and dp = dt · 2 p.)");
   const Tensor p = scalar(3), trunk = square(p), left = trunk * 2.0, right = trunk * 5.0;
   left.backward();
-  lesson.check("so is a second loss that shares its trunk with the first",
+  lesson.check("backward from 5 t after backward from 2 t is an error too",
                !refusal([&] { right.backward(); }).empty());
   p.zero_grad();
   const Tensor again_trunk = square(p);
   (again_trunk * 2.0 + again_trunk * 5.0).backward();
-  lesson.check("the way out: add the losses, one backward; (2 + 5) · 2 · 3 = 42",
-               p.grad().item() == 42);
+  lesson.check("one backward from 2 t + 5 t: dp = (2 + 5) · 2 · 3 = 42", p.grad().item() == 42);
 }
 
 void teach(Lesson& lesson) {
@@ -468,14 +481,14 @@ void teach(Lesson& lesson) {
                    {a, b});
   lesson.gradcheck("cube", [](const Given& in) { return cube(in[0]); }, {a});
   lesson.change_one_line({
-      {"In `naive` pass on `arriving * input.slope`.",
+      {"In lessons/02_autograd.cpp, `naive`: pass on `arriving * input.slope`.",
        "One word, and the naive row is that of `paths`; the check that expects it to be wrong "
        "fails.",
        "make lesson-02"},
-      {"In `topological` walk from `order.begin()` to `order.end()`.",
-       "Inputs before users: only L has anything to pass on, and four checks fail.",
+      {"In lessons/02_autograd.cpp, `topological`: walk from `order.begin()` to `order.end()`.",
+       "Inputs before users: only L has anything to pass on, and three checks fail.",
        "make lesson-02"},
-      {"In `src/autograd.cpp`, `Older`, write `a->id > b->id`: the oldest node first.",
+      {"In src/autograd.cpp, `Older`: write `a->id > b->id`, the oldest node first.",
        "Section 4 stops with the error of section 7: u had its turn before v, was released, and is "
        "then reached again through v.",
        "make lesson-02"},

@@ -51,7 +51,7 @@ void no_zero_grad(Lesson& lesson) {
   };
   lesson.say(
       R"(Gradient descent looks for the lowest point of $(w - 3)^2$: from w = 0, again and again, it
-      takes a step of 0.1 times the gradient downhill.)");
+      takes a step downhill, `w <- w - 0.1 · w.grad()`.)");
   const int steps = 1000;
   const std::vector<double> correct = descend(true, steps, 0.1),
                             broken = descend(false, steps, 0.1);
