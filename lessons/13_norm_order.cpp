@@ -17,8 +17,9 @@ rate that starts near 0 and rises for some thousand steps. Leave the warm-up out
 not train. Three years later Xiong et al. asked why, and set beside it the other order, which GPT-2
 already had:
 
-\f[ \text{post-norm:} \quad x_{l+1} = \mathrm{norm}\big(x_l + f(x_l)\big) \qquad\qquad
-    \text{pre-norm:} \quad x_{l+1} = x_l + f\big(\mathrm{norm}(x_l)\big), \quad
+\f[ \text{post-norm:} \quad x_{l+1} = \mathrm{norm}\big(x_l + f(x_l)\big) \f]
+
+\f[ \text{pre-norm:} \quad x_{l+1} = x_l + f\big(\mathrm{norm}(x_l)\big), \quad
     y = \mathrm{norm}(x_L) \f]
 
 \beside
