@@ -105,11 +105,10 @@ TEST(Stage, PrintsPlainTextWhereNobodyWatchesAndAsciiWhereThereIsNoUnicode) {
 }
 
 TEST(Stage, ColumnsAreAlignedInAsciiAsWell) {
-  const std::string text =
-      shell("LC_ALL=C " + test::lesson_program("01_tensors") + " --quick").output;
-  EXPECT_NE(text.find("\n  token v feature ->   0   1   2   3   4   5\n"
-                      "  ------------------------------------------\n"
-                      "  The                  0   1   2   3   4   5\n"),
+  const std::string text = shell("LC_ALL=C " + attention() + " --quick").output;
+  EXPECT_NE(text.find("\n  query v key ->   The   cat   sat    on   the   mat\n"
+                      "  --------------------------------------------------\n"
+                      "  The             0.15"),
             std::string::npos)
       << text;
 }
