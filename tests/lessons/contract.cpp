@@ -102,7 +102,6 @@ std::vector<ContractLine> read_contract(std::string_view printed) {
     std::istringstream words(line.substr(2));
     std::string rule;
     words >> rule;
-    now.absolute = now.relative = 0;
     if (rule == "within") words >> now.absolute >> now.relative;
     now.rule = rule == "exact"    ? ContractLine::Rule::exact
                : rule == "within" ? ContractLine::Rule::within

@@ -95,11 +95,14 @@ TEST(Contracts, CompareAsTheyAreTold) {
   EXPECT_TRUE(differs("a  1\n", "a 1\n"));
   const char* band = "~ within 0.01 0.1\nloss  1.50 ▓\n~ exact\nend 1\n";
   EXPECT_FALSE(differs(band, "loss 1.60 ░\nend 1\n"));
+  EXPECT_FALSE(differs(band, "loss 1.67 ▓\nend 1\n"));  // 0.01 + 0.1 * 1.67, and no less
   EXPECT_TRUE(differs(band, "loss 1.70 ▓\nend 1\n"));
   EXPECT_TRUE(differs(band, "loss -1.50 ▓\nend 1\n"));
   EXPECT_TRUE(differs(band, "boss 1.50 ▓\nend 1\n"));
   EXPECT_TRUE(differs(band, "loss 1.50 2 ▓\nend 1\n"));
+  EXPECT_TRUE(differs(band, "loss ▓\nend 1\n"));
   EXPECT_TRUE(differs(band, "loss 1.50 ▓\nend 2\n"));
+  EXPECT_FALSE(differs("~ within 0 0\n1 ⠂⡀⣿\n", "1 ⣿\n"));
   EXPECT_FALSE(differs("~ unchecked\nworst 3e-10\n~ exact\nx\n", "worst 5e-11\nx\n"));
   EXPECT_TRUE(differs("~ unchecked\nworst 3e-10\n~ exact\nx\n", "worst 5e-11\ny\n"));
 }

@@ -9,6 +9,7 @@
 #include "../lessons/lesson.h"
 #include "gradus/arithmetic.h"
 #include "gradus/io/file.h"
+#include "gradus/threads.h"
 #include "io/temporary.h"
 #include "lessons/program.h"
 
@@ -104,15 +105,6 @@ TEST(Stage, PrintsPlainTextWhereNobodyWatchesAndAsciiWhereThereIsNoUnicode) {
   }
 }
 
-TEST(Stage, ColumnsAreAlignedInAsciiAsWell) {
-  const std::string text = shell("LC_ALL=C " + attention() + " --quick").output;
-  EXPECT_NE(text.find("\n  query v key ->   The   cat   sat    on   the   mat\n"
-                      "  --------------------------------------------------\n"
-                      "  The             0.15"),
-            std::string::npos)
-      << text;
-}
-
 TEST(Stage, AnErrorEndsItWithItsMessage) {
   const Outcome outcome = shell("GRADUS_ISA=no-such-isa " + attention() + " --quick");
   EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
@@ -120,12 +112,15 @@ TEST(Stage, AnErrorEndsItWithItsMessage) {
 }
 
 // A lesson of this test's own: the exit code, and what it printed.
-Outcome teach(void (*lesson)(lessons::Lesson&)) {
+Outcome teach(void (*lesson)(lessons::Lesson&), std::vector<std::string> flags = {"--contract"}) {
   ::setenv("GOMP_SPINCOUNT", "2000", 0);  // else the program, this one, would load itself again
   testing::internal::CaptureStdout();
-  std::string program = "test_lesson", contract = "--contract";
-  char* argv[] = {program.data(), contract.data(), nullptr};
-  const int exit_code = lessons::run(2, argv, {.number = 7}, lesson);
+  flags.insert(flags.begin(), "test_lesson");
+  std::vector<char*> argv;
+  for (std::string& flag : flags) argv.push_back(flag.data());
+  argv.push_back(nullptr);
+  const int exit_code =
+      lessons::run(static_cast<int>(flags.size()), argv.data(), {.number = 7}, lesson);
   return {exit_code, testing::internal::GetCapturedStdout()};
 }
 
@@ -193,6 +188,38 @@ TEST(Stage, AContractSaysHowLinesAreComparedAndHasNoTimes) {
   EXPECT_EQ(outcome.output.find("12 s"), std::string::npos) << outcome.output;
 }
 
+TEST(Stage, ColumnsAreAlignedInAsciiAsWell) {
+  const char* was = std::getenv("LC_ALL");
+  const std::string before = was == nullptr ? "" : was;
+  ::setenv("LC_ALL", "C", 1);
+  const Outcome outcome = teach(
+      [](Lesson& l) {
+        l.show("x", Array::of({1, 2}, {1, 2}), {"row", "column", {}, {}}, 0);
+      },
+      {});
+  ::setenv("LC_ALL", before.c_str(), 1);  // an empty one counts as none
+  EXPECT_NE(outcome.output.find("  row v column ->  0  1\n"
+                                "  ---------------------\n"
+                                "                0  1  2\n"),
+            std::string::npos)
+      << outcome.output;
+}
+
+TEST(Stage, TheSeedAndTheThreadsAreThoseOfTheFlags) {
+  const auto numbers = [](std::vector<std::string> flags) {
+    flags.emplace_back("--contract");
+    return teach([](Lesson& l) { l.show("x", l.randn({4})); }, flags).output;
+  };
+  EXPECT_EQ(numbers({}), numbers({"--seed", "1"}));
+  EXPECT_NE(numbers({}), numbers({"--seed", "2"}));
+  const int before = num_threads();
+  for (const char* threads : {"1", "2"}) {
+    teach([](Lesson&) {}, {"--contract", "--threads", threads});
+    EXPECT_EQ(std::to_string(num_threads()), threads);
+  }
+  set_num_threads(before);
+}
+
 TEST(Stage, SeveralEquationsShareALine) {
   const Outcome outcome = teach([](Lesson& l) { l.equation("f(a, b),  y_1 = 2,     z"); });
   EXPECT_NE(outcome.output.find("\n    f(a, b),   y₁ = 2,   z\n"), std::string::npos)
@@ -219,6 +246,7 @@ TEST(Stage, LaysOutText) {
   EXPECT_EQ(in_ascii("√2 ≤ σ, 家"), "sqrt 2 <= sigma, ?");
   EXPECT_EQ(in_ascii("x³ + 10⁻¹² y₁₀²"), "x^3 + 10^-12 y_10^2");
   EXPECT_EQ(unfolded("  a\n   b c "), "a b c");
+  EXPECT_EQ(indented("a\n\nb\n", 2), "  a\n\n  b\n");
   EXPECT_EQ(slug("Weights, trained (2)"), "weights-trained-2");
   EXPECT_EQ(number(-0.004, 2), "0.00");
   EXPECT_EQ(side_by_side("a\nbb\n", "c\n", 80), "a     c\nbb\n");
