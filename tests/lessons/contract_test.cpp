@@ -103,8 +103,17 @@ TEST(Contracts, CompareAsTheyAreTold) {
   EXPECT_TRUE(differs(band, "loss ▓\nend 1\n"));
   EXPECT_TRUE(differs(band, "loss 1.50 ▓\nend 2\n"));
   EXPECT_FALSE(differs("~ within 0 0\n1 ⠂⡀⣿\n", "1 ⣿\n"));
+  EXPECT_FALSE(differs("~ within 1 0\n3e+05\n", "300000\n"));
   EXPECT_FALSE(differs("~ unchecked\nworst 3e-10\n~ exact\nx\n", "worst 5e-11\nx\n"));
   EXPECT_TRUE(differs("~ unchecked\nworst 3e-10\n~ exact\nx\n", "worst 5e-11\ny\n"));
+}
+
+TEST(Contracts, ADigitIsPlantedInEachNumberThatIsCompared) {
+  const char* text = "a 0.08 2\nworst 3\n0.0\n";
+  EXPECT_EQ(
+      test::planted(test::read_contract("~ within 1 0\na\n~ unchecked\nb\n~ exact\nc\n"), text),
+      (std::vector<std::string>{"a 0.03 2\nworst 3\n0.0\n", "a 0.08 7\nworst 3\n0.0\n",
+                                "a 0.08 2\nworst 3\n0.5\n"}));
 }
 
 }  // namespace
