@@ -65,7 +65,7 @@ const colour = text => text.match(/[\d.]+/g).map(Number);
 const behind = e => { for (; e; e = e.parentElement) {
   const c = colour(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0.5) return c; } return [255, 255, 255]; };
 let worst = [99, ""];
-for (const e of document.querySelectorAll(`.contents :is(p, li, a, td, dd, b), .title, #nav-tree a, .fragment span`)) {
+for (const e of document.querySelectorAll(`.contents :is(h1, h2, h3, p, li, a, td, dd, b, small, code, pre, summary, figcaption), .title, #nav-tree a, .fragment span`)) {
   if (!e.getClientRects().length || !e.textContent.trim()) continue;
   const a = light(colour(getComputedStyle(e).color)), b = light(behind(e));
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
