@@ -246,10 +246,9 @@ bool Lesson::check(std::string_view what, const Tensor& a, const Tensor& b, doub
       false);
 }
 
-bool Lesson::gradcheck(const std::string& name, const Function& f,
+void Lesson::gradcheck(const std::string& name, const Function& f,
                        const std::vector<NamedArray>& inputs) {
   state_->gradients.push_back(gradus::gradcheck(name, f, inputs));
-  return state_->gradients.back().passed;
 }
 
 // ---- breaking ----
@@ -260,20 +259,18 @@ void Lesson::compare(std::string_view name, const Tensor& correct, const Tensor&
          axes, decimals);
 }
 
-bool Lesson::symptom(std::string_view what, bool shows) {
+void Lesson::symptom(std::string_view what, bool shows) {
   verdict(shows, shows ? fmt::format("as expected: {}", what)
                        : fmt::format("expected, and not seen: {}", what));
-  return shows;
 }
 
-bool Lesson::caught(const std::string& name, const Function& f,
+void Lesson::caught(const std::string& name, const Function& f,
                     const std::vector<NamedArray>& inputs) {
   const GradcheckResult result = gradus::gradcheck(name, f, inputs);
   verdict(!result.passed, result.passed
                               ? fmt::format("the gradient check of {} noticed nothing", name)
                               : fmt::format("caught by the gradient check of {}", name));
   if (!result.passed) text(result.report());
-  return !result.passed;
 }
 
 // ---- working ----

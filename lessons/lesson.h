@@ -119,7 +119,7 @@ class Lesson {
   /// elements.
   bool check(std::string_view what, const Tensor& a, const Tensor& b, double tolerance = 1e-12);
   /// Checks gradients (gradus/gradcheck.h) and remembers the result for the last section.
-  bool gradcheck(const std::string& name, const Function& f, const std::vector<NamedArray>& inputs);
+  void gradcheck(const std::string& name, const Function& f, const std::vector<NamedArray>& inputs);
 
   // ---- breaking ----
 
@@ -127,9 +127,9 @@ class Lesson {
   void compare(std::string_view name, const Tensor& correct, const Tensor& broken,
                const Axes& axes = {}, int decimals = 2);
   /// A symptom of the broken version. The program fails if it does not show.
-  bool symptom(std::string_view what, bool shows);
+  void symptom(std::string_view what, bool shows);
   /// The gradient check of the broken version: its report, and failure if it noticed nothing.
-  bool caught(const std::string& name, const Function& f, const std::vector<NamedArray>& inputs);
+  void caught(const std::string& name, const Function& f, const std::vector<NamedArray>& inputs);
 
   // ---- working ----
 
@@ -154,7 +154,7 @@ class Lesson {
 
   bool quick() const;
   bool verbose() const;
-  /// Whether this run is only compared with the documentation: no progress, no files.
+  /// Whether this run is only compared with the documentation: no progress, no checkpoint.
   bool contract() const;
   uint64_t seed() const;
   /// Numbers from the standard normal distribution, float64, drawn with the lesson's seed.
