@@ -46,7 +46,7 @@ Layout lay_out(const Heat& heat, int axis_columns, const Terminal& terminal) {
     layout.number = 0;
     layout.cell = layout.shades = share >= 2 || heat.diverging ? 2 : 1;
   }
-  layout.per_band = std::min(heat.columns, room / layout.cell);
+  layout.per_band = std::clamp(room / layout.cell, 1, heat.columns);
   return layout;
 }
 
