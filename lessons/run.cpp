@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "curriculum.h"
+#include "gradus/io/file.h"
 #include "gradus/threads.h"
 #include "stage.h"
 
@@ -143,6 +144,8 @@ int run(int argc, char** argv, const Chapter& chapter, const std::function<void(
   try {
     const Options options = parse(argc, argv, chapter, program);
     if (options.threads > 0) set_num_threads(options.threads);
+    if (!options.html.empty())
+      io::OutputFile(options.html);  // can it be written? asked before, not after
     const Entry& here = entry(chapter.number);
     viz::Terminal terminal = viz::Terminal::standard_output();
     if (options.contract) terminal = {.live = false, .colour = false, .unicode = true, .width = 80};
