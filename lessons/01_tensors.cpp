@@ -411,5 +411,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 1, .seconds = 1.0, .quick_seconds = 0.3}, teach);
+  return run(argc, argv, {.number = 1, .seconds = 0.8, .quick_seconds = 0.2}, teach);
 }

@@ -461,5 +461,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 7, .seconds = 1.5, .quick_seconds = 0.5}, teach);
+  return run(argc, argv, {.number = 7, .seconds = 1, .quick_seconds = 0.3}, teach);
 }

@@ -572,5 +572,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 9, .seconds = 35, .quick_seconds = 7}, teach);
+  return run(argc, argv, {.number = 9, .seconds = 15, .quick_seconds = 3.5}, teach);
 }

@@ -511,5 +511,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 12, .seconds = 1, .quick_seconds = 1}, teach);
+  return run(argc, argv, {.number = 12, .seconds = 0.9, .quick_seconds = 0.9}, teach);
 }

@@ -548,5 +548,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 13, .seconds = 15, .quick_seconds = 4}, teach);
+  return run(argc, argv, {.number = 13, .seconds = 12, .quick_seconds = 4}, teach);
 }

@@ -488,8 +488,8 @@ int main(int argc, char** argv) {
   bool finished = true;
   const int code = run(argc, argv,
                        {.number = 15,
-                        .seconds = 90,
-                        .quick_seconds = 6,
+                        .seconds = 55,
+                        .quick_seconds = 4,
                         .seed = 1337,
                         .more_flags = [&](CLI::App& app) { add_gpt_flags(app, flags); }},
                        [&](Lesson& lesson) { finished = teach(lesson, flags); });
