@@ -106,8 +106,16 @@ std::vector<double> numbers_in(const std::string& text) {
     const bool begins =
         std::isdigit(static_cast<unsigned char>(*at)) != 0 || *at == '-' || *at == '.';
     const double value = begins ? std::strtod(at, &end) : 0;
-    if (begins && end != at) numbers.push_back(value);
-    at = begins && end != at ? end : at + 1;
+    if (!begins || end == at) {
+      ++at;
+      continue;
+    }
+    numbers.push_back(value);
+    at = end;
+    if (*at == '/' && std::isdigit(static_cast<unsigned char>(at[1])) != 0) {  // 1/64 is one number
+      numbers.back() /= std::strtod(at + 1, &end);
+      at = end;
+    }
   }
   return numbers;
 }

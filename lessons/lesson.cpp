@@ -222,12 +222,13 @@ void Lesson::predict(std::string_view question, std::string_view answer, std::st
 }
 
 void Lesson::verdict(bool good, std::string_view what) {
-  if (!good) ++state_->failures;
   const std::string sign = good ? state_->styled("32", "✓") : state_->styled("31", "✗");
   const std::string lines =
       state_->folded(good ? std::string(what) : fmt::format("FAILED: {}", what), 4).substr(4);
   state_->print(State::Block::report, fmt::format("  {} {}", sign, lines));
   state_->page.box(good ? "passed" : "failed", "", what);
+  if (!good && state_->failures++ == 0)
+    paragraph("From here on the text describes the lesson as it was.");
 }
 
 bool Lesson::check(std::string_view what, bool holds) {

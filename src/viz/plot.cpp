@@ -48,6 +48,7 @@ class Canvas {
         cells_(static_cast<size_t>(columns * rows)) {}
 
   const Glyphs& glyphs;
+  bool has_colour() const { return colour_; }
 
   // Braille patterns number the dots of a character so.
   void dot(int x, int y, int series) {
@@ -140,6 +141,30 @@ void draw(Canvas& canvas, const Series& series, int index, const Axis& xs, const
   }
 }
 
+// Where there is no colour, several curves are told apart by letters: "a" for the first; null if it
+// is the only one.
+const char* letter_of(const std::vector<Series>& series, size_t i, const Canvas& canvas) {
+  static constexpr const char* letters[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+  const auto is_line = [](const Series& s) { return s.style == Series::Style::line; };
+  const auto before =
+      std::count_if(series.begin(), series.begin() + static_cast<std::ptrdiff_t>(i), is_line);
+  if (canvas.has_colour() || !is_line(series[i]) || before >= std::ssize(letters)) return nullptr;
+  if (std::count_if(series.begin(), series.end(), is_line) < 2) return nullptr;
+  return letters[before];
+}
+
+// The letters stand on the curves, each at another place from left to right.
+void draw_letters(Canvas& canvas, const std::vector<Series>& series, const Axis& xs,
+                  const Axis& ys) {
+  for (size_t i = 0; i < series.size(); ++i) {
+    const char* letter = letter_of(series, i, canvas);
+    if (letter == nullptr || series[i].x.empty()) continue;
+    const size_t at = series[i].x.size() * (i + 1) / (series.size() + 1);
+    if (!is_drawable(series[i].x[at]) || !is_drawable(series[i].y[at])) continue;
+    canvas.mark(xs.cell(series[i].x[at]), ys.cell(series[i].y[at]), letter, static_cast<int>(i));
+  }
+}
+
 std::string legend(const std::vector<Series>& series, const Canvas& canvas) {
   std::string text;
   for (size_t i = 0; i < series.size(); ++i) {
@@ -147,6 +172,7 @@ std::string legend(const std::vector<Series>& series, const Canvas& canvas) {
     const char* key = series[i].style == Series::Style::points  ? canvas.glyphs.point
                       : series[i].style == Series::Style::level ? canvas.glyphs.level_key
                                                                 : canvas.glyphs.line_key;
+    if (const char* letter = letter_of(series, i, canvas); letter != nullptr) key = letter;
     text +=
         (text.empty() ? "" : "   ") + canvas.paint(key, static_cast<int>(i)) + " " + series[i].name;
   }
@@ -203,6 +229,7 @@ std::string plot(const std::vector<Series>& series, const PlotOptions& options,
     for (size_t i = 0; i < series.size(); ++i)
       if (levels == (series[i].style == Series::Style::level))
         draw(canvas, series[i], static_cast<int>(i), xs, ys);
+  draw_letters(canvas, series, xs, ys);
   if (const std::string keys = legend(series, canvas); !keys.empty())
     text += std::string(static_cast<size_t>(margin), ' ') + keys + "\n";
   for (int row = 0; row < rows; ++row) {

@@ -254,6 +254,8 @@ TEST(Stage, LaysOutText) {
   EXPECT_EQ(side_by_side("a\n", "c\n", 3), "a\n\nc\n");
   EXPECT_TRUE(same_answer("about 0.61", "0.6"));
   EXPECT_FALSE(same_answer("46", "48"));
+  EXPECT_TRUE(same_answer("0.015625", "1/64"));
+  EXPECT_FALSE(same_answer("1/32", "1/64"));
   EXPECT_TRUE(same_answer("2,097,151", "2097151"));
   EXPECT_TRUE(same_answer("no, it does not", "no"));
   EXPECT_FALSE(same_answer("nothing", "no"));

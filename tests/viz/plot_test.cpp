@@ -125,14 +125,24 @@ TEST(Plot, ColoursAreForTerminalsThatAllowThem) {
   const std::string coloured = plot(series, {}, {true, true, true, 80});
   EXPECT_NE(coloured.find("\033[36m"), std::string::npos);
   EXPECT_NE(coloured.find("\033[33m"), std::string::npos);
-  // Without the colours it is the same plot.
-  std::string bare;
-  for (size_t i = 0; i < coloured.size(); ++i)
-    if (coloured[i] == '\033')
-      i = coloured.find('m', i);
-    else
-      bare += coloured[i];
-  EXPECT_EQ(bare, plot(series, {}, unicode));
+}
+
+TEST(Plot, WithoutColourSeveralCurvesHaveLetters) {
+  const Series rising{"up", {0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}};
+  const Series falling{"down", {0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}};
+  const Series level{"half", {}, {2.5}, Series::Style::level};
+  const std::string both = plot({rising, level, falling}, {}, unicode);
+  EXPECT_NE(both.find("a up"), std::string::npos) << both;
+  EXPECT_NE(both.find("b down"), std::string::npos) << both;
+  // One letter on each curve: of six points the second for the first of three series, the fifth for
+  // the third.
+  const std::string picture = both.substr(both.find('\n'));
+  EXPECT_EQ(std::count(picture.begin(), picture.end(), 'a'), 1) << both;
+  EXPECT_EQ(std::count(picture.begin(), picture.end(), 'b'), 1) << both;
+  const std::string alone = plot({rising, level}, {}, unicode);
+  EXPECT_EQ(alone.find("a up"), std::string::npos) << "one curve needs none";
+  const std::string coloured = plot({rising, falling}, {}, {true, true, true, 80});
+  EXPECT_EQ(coloured.find("a up"), std::string::npos) << "colours tell";
 }
 
 TEST(Plot, MistakesAreNamed) {
