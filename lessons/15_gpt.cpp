@@ -48,8 +48,8 @@ loss is \f$\log V\f$, at best it is the entropy.
 \output{15_gpt.2}
 
 \beside
-The curve between these two hardly depends on the seed. A run that leaves the band has another
-learning rate, another size, or an error.
+The curve between these two hardly depends on the seed: another seed may leave the band by as much
+as its width. A run that is farther off has another learning rate, another size, or an error.
 \source{bands}
 
 \output{15_gpt.3}
@@ -65,8 +65,9 @@ At each letter, how much weight does a head give to the last space? And to the f
 word? \source{places}
 
 \picture{15_gpt-a-head-that-looks-at-the-first-letter-of-its-word,A quick run: a row for each letter
-that asks. After the 2000 steps of the full run the best head for this gives 0.56 of its weight to
-that one letter\, and the best for spaces gives 0.47.}
+that asks. After 400 steps the head shows it only faintly; the full run shows it clearly: after 2000
+steps the best head for this gives 0.56 of its weight to that one letter\, and the best for spaces
+gives 0.47.}
 
 \section lesson_15_output All that it prints
 
@@ -195,7 +196,9 @@ void prove_equal(Lesson& lesson) {
   for (size_t i = 0; i < parameters.size(); ++i)
     worst = std::max(worst, largest_difference(Tensor(parameters[i].second.grad()), gradients[i]));
   lesson.check(
-      fmt::format("and the same gradients of all {} weights (to 1e-12)", parameters.size()),
+      fmt::format(
+          "in a model of two blocks: the same gradients of all {} weight tensors (to 1e-12)",
+          parameters.size()),
       worst <= 1e-12);
 }
 
@@ -204,8 +207,9 @@ void the_model(Lesson& lesson, const models::GPTConfig& c) {
   lesson.say(
       R"(A language model reads some letters, its tokens, and says how likely each letter is to come
       next. A GPT does so with parts that you know: attention (lesson 7) in several heads (9), the
-      residual stream and its norms (12, 13). A letter starts as a row x of C numbers, its own row of
-      the table E plus the row of its position, and each block adds to it twice:)");
+      residual stream and its norms (12, 13). A letter starts as a row x of C numbers (C is the
+      d_model of lesson 9), its own row of the table E plus the row of its position, and each block
+      adds to it twice:)");
   lesson.equation("x = E[letter] + E_pos[position]");
   lesson.equation("x = x + attention(LN(x)),   x = x + W_2 gelu(W_1 LN(x))");
   lesson.equation("logits = LN(x) E^T");
@@ -311,14 +315,16 @@ void report(Lesson& lesson, models::Trainer& trainer, const GptFlags& flags,
   }
   const double loss = trainer.validation_loss(lesson.quick() ? 40 : SIZE_MAX);
   lesson.say("On text that it never saw, the validation loss is {:.3f} nats per letter{}.", loss,
-             is_tales ? fmt::format(", {:.3f} above the entropy", loss - entropy) : "");
+             is_tales ? fmt::format(", {:.3f} {} the entropy", std::abs(loss - entropy),
+                                    loss < entropy ? "below" : "above")
+                      : "");
 }
 
 // ---- looking inside ----
 
 // [places]
-// Where the letter's word began: the last space before it, and the first letter of its word. -1
-// where there is none, or the letter is the first itself.
+// Where the letter's word began: the last space (a space finds itself), and the first letter of its
+// word. -1 where there is none, or the letter is the first itself.
 int64_t last_space(const Letters& text, int64_t i) {
   while (i >= 0 && text[static_cast<size_t>(i)] != " ") --i;
   return i;
@@ -363,7 +369,10 @@ void show_heads(Lesson& lesson, models::GPT& model, const data::Corpus& corpus) 
   }
   lesson.table(rows);
   lesson.say(
-      R"(Each row below is a letter that asks, and its weights sum to 1; a space is written _.)");
+      R"(Each row below is a letter that asks, and its weights sum to 1; a space is written _.{})",
+      lesson.quick()
+          ? " A quick run shows these habits only faintly; the full run shows them clearly."
+          : "");
   const Array line = some_letters(corpus, model.config().context);
   Letters names = letters_of(corpus.tokenizer(), line);
   for (std::string& letter : names)

@@ -137,7 +137,6 @@ History train(const Lesson& lesson, models::Trainer& trainer, const data::Corpus
 
   History history;
   history.first = first;
-  double recent = 0;  // a running mean of the loss: single batches are noisy
   std::signal(SIGINT, on_interrupt);
   while (!trainer.is_finished() && !interrupted) {
     const Clock::time_point start = Clock::now();
@@ -145,7 +144,7 @@ History train(const Lesson& lesson, models::Trainer& trainer, const data::Corpus
     training_time += Clock::now() - start;
     const int64_t step = trainer.steps_done();
     history.losses.push_back(loss);
-    recent = history.losses.size() == 1 ? loss : 0.95 * recent + 0.05 * loss;
+    const double recent = history.mean_loss(step);  // single batches are noisy
     add(history.training, step, recent);
     if (is_showtime(step, total)) {
       add(history.validation, step, trainer.validation_loss(quick_batches));

@@ -30,7 +30,7 @@ std::string write(const models::GPT& model, const data::CharTokenizer& tokenizer
 struct History {
   std::vector<double> losses;  ///< of the batches, one for each step of this run
   int64_t first = 0;           ///< steps that an earlier run had made
-  viz::Series training{.name = "training", .x = {}, .y = {}};  ///< a running mean of the losses
+  viz::Series training{.name = "training", .x = {}, .y = {}};  ///< mean_loss at each step
   viz::Series validation{
       .name = "validation", .x = {}, .y = {}, .style = viz::Series::Style::points};
   std::string samples;  ///< what it wrote on the way, a line each
