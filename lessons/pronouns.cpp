@@ -40,6 +40,7 @@ data::Span list_of(const std::string& grammar, const std::string& name) {
 
 Story story_of(const Book& book, const data::Tale& tale) {
   Story story;
+  story.log_probability = tale.log_probability;
   const std::vector<Word> words = words_of(tale.text);
   for (const Word& word : words) {
     const auto id = book.ids.find(word.text);
@@ -53,6 +54,7 @@ Story story_of(const Book& book, const data::Tale& tale) {
     return at - words.begin();
   };
   for (const data::Reference& r : tale.references) {
+    if (r.noun.end == 0) continue;  // nothing that it could stand for has been named
     const auto at = position(r.pronoun.begin);
     const auto kind =
         std::find(pronoun_words.begin(), pronoun_words.end(), story.words[static_cast<size_t>(at)]);
@@ -131,10 +133,13 @@ std::vector<Story> Book::stories(int count, Generator& generator) const {
   return stories;
 }
 
-double Book::entropy(const std::vector<Story>& stories) const {
-  double words = 0;
-  for (const Story& story : stories) words += static_cast<double>(story.words.size() - 1);
-  return tales.nats() / (words / static_cast<double>(stories.size()));
+double grammar_loss(const std::vector<Story>& stories) {
+  double words = 0, nats = 0;
+  for (const Story& story : stories) {
+    words += static_cast<double>(story.words.size() - 1);
+    nats -= story.log_probability;
+  }
+  return nats / words;
 }
 
 Batch batch_of(const std::vector<Story>& stories) {

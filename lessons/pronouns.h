@@ -33,8 +33,9 @@ struct Pronoun {
 /// A tale as words: small letters, signs by themselves, and "<start>" in front.
 struct Story {
   std::vector<std::string> words;
-  std::vector<int64_t> ids;  ///< of the words, in the book
-  std::vector<Pronoun> pronouns;
+  std::vector<int64_t> ids;       ///< of the words, in the book
+  std::vector<Pronoun> pronouns;  ///< those whose noun the tale names before them
+  double log_probability = 0;     ///< among all tales of its grammar, in nats
 };
 
 /// A grammar and its words.
@@ -45,9 +46,11 @@ struct Book {
   std::set<std::string> names, nouns;  ///< the children's names; all nouns, the names among them
 
   std::vector<Story> stories(int count, Generator& generator) const;
-  /// The entropy of these tales, in nats for each word of these stories.
-  double entropy(const std::vector<Story>& stories) const;
 };
+
+/// What a model that knew the grammar would get as its loss on these stories: -log p, in nats a
+/// word. Its mean over all stories is the entropy.
+double grammar_loss(const std::vector<Story>& stories);
 
 /// The words of some stories, and the word that follows each, (B, T) of int64 both. Behind the end
 /// of a story the target is -100: nothing is asked.

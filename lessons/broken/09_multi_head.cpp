@@ -179,7 +179,9 @@ void no_output_matrix(Lesson& lesson) {
   };
   const auto [own, rest] = change(correct);
   const auto [own_broken, rest_broken] = change(broken);
-  lesson.say("Head 0 gets other values. How much does the result change, where?");
+  lesson.say(
+      R"(Head 0 gets other values. How much does the result of 8 tokens change, and where? Each
+      number is the length of the change: the root of the sum of its squares.)");
   lesson.table({{"", "in columns 0 to 15", "in the others"},
                 row("correct | {:.2f} | {:.2f}", own, rest),
                 row("without W_O | {:.2f} | {:.2f}", own_broken, rest_broken)});
