@@ -49,6 +49,16 @@ inline std::vector<std::string> lesson_names() {
   return names;
 }
 
+/// Whether a run would take a minute under the sanitizers, because the lesson trains a model. There
+/// each such lesson is run once.
+inline bool is_too_slow_twice([[maybe_unused]] const std::string& lesson) {
+#ifdef GRADUS_SANITIZE
+  for (const char* trained : {"09_", "13_", "15_"})
+    if (lesson.starts_with(trained)) return true;
+#endif
+  return false;
+}
+
 inline std::string lesson_program(const std::string& name) {
   return build_directory() + "/lessons/" + name;
 }

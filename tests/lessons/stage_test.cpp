@@ -48,6 +48,8 @@ TEST_P(EveryLesson, RefusesWhatItDoesNotKnow) {
 }
 
 TEST_P(EveryLesson, ItsPageHoldsAllThatItShows) {
+  if (test::is_too_slow_twice(GetParam()))
+    GTEST_SKIP() << "trains for a minute under the sanitizers";
   test::TemporaryDirectory directory;
   const std::string file = directory / "page.html";
   const Outcome outcome = shell(program() + " --quick --contract --html " + file);
