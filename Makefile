@@ -76,6 +76,7 @@ SOURCES  := $(filter-out $(KERNELS),$(call find,src))
 LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
+BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/%,$(call find,tests))
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
@@ -83,7 +84,7 @@ LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
 LIBRARY         := $(B)/libgradus.a
 BROKEN   := $(wildcard lessons/broken/*.cpp)
 LESSON_PROGRAMS := $(LESSONS:%.cpp=$(B)/%)
-BENCH_PROGRAMS  := $(BENCHES:tests/%.cpp=$(B)/%)
+BENCH_PROGRAMS  := $(BENCH_MAINS:tests/%.cpp=$(B)/%)
 TEST_PROGRAM    := $(B)/tests/gradus_tests
 ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(BENCHES))
 
@@ -116,10 +117,17 @@ $(LESSON_PROGRAMS): $(B)/lessons/%: $(B)/obj/lessons/%.o $(B)/obj/lessons/broken
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
-$(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
+# The rivals are optional: a benchmark is built with those whose headers are there.
+PEERS := dnnl:ONEDNN:dnnl.h openblas:OPENBLAS:cblas.h
+peer_flags = $(foreach peer,$(PEERS),$(call peer_flag,$(subst :, ,$(peer))))
+peer_flag  = $(shell echo '\#include <$(word 3,$(1))>' | $(CXX) $(CPPFLAGS) -E -x c++ - >/dev/null 2>&1 && echo -DGRADUS_PEER_$(word 2,$(1))=1)
+peer_libs  = $(foreach peer,$(PEERS),$(if $(call peer_flag,$(subst :, ,$(peer))),-l$(firstword $(subst :, ,$(peer)))))
+$(call objects,$(BENCHES)): private PLAIN += -Itests $(peer_flags)
+$(call objects,$(BENCHES)): | $(B)/ready-peers
+$(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(filter-out $(BENCH_MAINS),$(BENCHES))) $(LIBRARY)
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(LINK) $^ $(LIBS) -o $@
+	$(Q)$(LINK) $^ $(LIBS) $(peer_libs) $(if $(filter %google,$@),-lbenchmark -pthread) -o $@
 
 $(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
 	$(call say,link $@)
@@ -147,7 +155,8 @@ $(B)/ready-%: .make/bootstrap.sh
 	@CXX='$(CXX)' SANITIZE='$(SANITIZE)' FLAGS='$(CPPFLAGS) $(CXXFLAGS)' LDFLAGS='$(LDFLAGS)' \
 	  CLANG_FORMAT='$(CLANG_FORMAT)' bash .make/bootstrap.sh $*
 	@mkdir -p $(@D) && touch $@
-$(B)/ready-lint: | $(B)/ready-gpt
+$(B)/ready-lint $(B)/ready-bench: | $(B)/ready-gpt
+$(B)/ready-peers: | $(B)/ready-bench
 $(B)/ready-docs: | $(B)/ready-gpt
 $(B)/ready-browser: | $(B)/ready-docs
 $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
@@ -172,9 +181,9 @@ lessons: $(LESSON_PROGRAMS) ## Run every lesson with --quick and show which succ
 contracts: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Write lessons/expected anew: what lessons print, and tests compare
 	@GRADUS_WRITE_CONTRACTS=1 GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '*LessonContract*'
 
-bench: $(BENCH_PROGRAMS) ## Run the benchmarks
-	@$(if $^,,echo 'There is no benchmark program yet; tests/bench/peers.py times PyTorch.')
-	@for program in $(BENCH_PROGRAMS); do $$program $(ARGS) || exit 1; done
+PYTHON ?= python3
+bench: $(BENCH_PROGRAMS) ## Measure the kernels and training steps beside limits and rivals; ARGS=--help, PYTHON=one with PyTorch
+	@$(B)/bench/report --python '$(PYTHON)' --into $(B)/bench.md $(ARGS)
 
 # A lesson that has a chapter makes the chapter's pictures and a page of its own, again when it has changed.
 CHAPTERS := $(shell grep -ls '\\page lesson_' $(LESSONS))
@@ -194,7 +203,6 @@ docs-check: docs | $(B)/ready-browser ## Read the whole site in headless Chromiu
 data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
 	@bash data/fetch.sh
 
-PYTHON ?= python3
 reference: $(TEST_PROGRAM) op-list ## Let PyTorch evaluate the table of ops again; PYTHON=... to choose one that has it
 	@$(PYTHON) -c 'import torch, numpy, safetensors' 2>/dev/null || { \
 	  echo "$(PYTHON) lacks PyTorch: pip install torch numpy safetensors, or PYTHON=another one" >&2; exit 1; }

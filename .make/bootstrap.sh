@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bootstrap.sh gpt|test|lint|docs|browser: does this machine have what the stage needs?
+# bootstrap.sh gpt|test|bench|peers|lint|docs|browser: does this machine have what the stage needs?
 #
 # It looks by trying: a small C++20 program is compiled and linked with $CXX and the flags of the
 # build; programs and files are looked for where they will be used. Nothing missing: it says nothing.
@@ -30,6 +30,9 @@ fmt           libfmt-dev              fmt-devel         fmt            fmt
 nlohmann-json nlohmann-json3-dev      json-devel        nlohmann-json  nlohmann-json
 CLI11         libcli11-dev            cli11-devel       cli11          cli11
 GoogleTest    libgtest-dev            gtest-devel       gtest          googletest
+benchmark     libbenchmark-dev        google-benchmark-devel benchmark google-benchmark
+oneDNN        libdnnl-dev             onednn-devel      onednn         onednn
+OpenBLAS      libopenblas-openmp-dev  openblas-devel    openblas       openblas
 clang-format  clang-format            clang-tools-extra clang          clang-format
 graphviz      graphviz                graphviz          graphviz       graphviz
 doxygen       doxygen                 doxygen           doxygen        doxygen
@@ -52,6 +55,8 @@ needs='' libraries='' tools=''  # what has a header, which of them are linked, a
 case $stage in
   gpt)     why='the library and the lessons need' needs='fmt nlohmann-json CLI11' libraries='fmt' ;;
   test)    why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' tools='graphviz' ;;
+  bench)   why='the benchmarks need' needs='fmt nlohmann-json CLI11 benchmark' libraries='fmt benchmark' ;;
+  peers)   why='for comparison, the benchmarks would like' needs='oneDNN OpenBLAS' libraries='dnnl openblas' ;;
   lint)    why='make lint needs' tools='clang-format' ;;
   docs)    why='make docs needs' tools='doxygen graphviz doxygen-awesome-css MathJax python3' ;;
   browser) why='make docs-check needs' tools='chromium chromedriver selenium' ;;
@@ -72,6 +77,7 @@ is_there() {
 header_of() {
   case $1 in
     fmt) echo fmt/core.h ;; nlohmann-json) echo nlohmann/json.hpp ;; CLI11) echo CLI/CLI.hpp ;; GoogleTest) echo gtest/gtest.h ;;
+    benchmark) echo benchmark/benchmark.h ;; oneDNN) echo dnnl.h ;; OpenBLAS) echo cblas.h ;;
   esac
 }
 cat > "$dir/probe.cpp" <<'PROBE'
@@ -113,7 +119,7 @@ find_missing() {
   compiles -fopenmp || missing+=(OpenMP)
   [ -z "$SANITIZE" ] || compiles "-fsanitize=$SANITIZE" || missing+=(sanitizers)
   for library in $libraries; do
-    need=${library/gtest/GoogleTest}
+    need=${library/gtest/GoogleTest} need=${need/dnnl/oneDNN} need=${need/openblas/OpenBLAS}
     [[ " ${missing[*]-} " = *" $need "* ]] || compiles "-l$library" || missing+=("$need")
   done
 }
@@ -146,6 +152,12 @@ explain() {
   fi
 } >&2
 
+# What is only wished for may be missing.
+give_up() {
+  [ "$stage" = peers ] && { echo 'The benchmarks go without what is missing.' >&2; exit 0; }
+  exit 1
+}
+
 find_missing
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -153,7 +165,7 @@ as_root=''
 if [ "$(id -u)" -ne 0 ]; then as_root='sudo -n'; fi
 if ! command -v apt-get >/dev/null || ! $as_root true 2>/dev/null; then
   explain
-  exit 1
+  give_up
 fi
 
 install() {
@@ -169,10 +181,10 @@ for _ in 1 2; do
     tail -20 "$dir/log" >&2
     echo "apt-get failed; its last words are above." >&2
     explain
-    exit 1
+    give_up
   fi
   find_missing
   [ ${#missing[@]} -eq 0 ] && exit 0
 done
 explain
-exit 1
+give_up

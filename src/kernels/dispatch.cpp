@@ -16,10 +16,11 @@ struct Tables {
   const Family<Rows>& rows;
   const Family<Optim>& optim;
   const Family<GemmKernel>& gemm;
+  const Family<Peak>& peak;
 };
 
 #define GRADUS_TABLES(isa) \
-  { isa::elementwise_table, isa::rows_table, isa::optim_table, isa::gemm_table }
+  { isa::elementwise_table, isa::rows_table, isa::optim_table, isa::gemm_table, isa::peak_table }
 // In the order of enum Isa.
 constexpr Tables all_tables[] = {
     GRADUS_TABLES(portable),
@@ -135,6 +136,10 @@ template <class T>
 const GemmKernel<T>& gemm_kernel() {
   return member<T>(current_tables().gemm);
 }
+template <class T>
+const Peak<T>& peak() {
+  return member<T>(current_tables().peak);
+}
 
 template const Elementwise<float>& elementwise();
 template const Elementwise<double>& elementwise();
@@ -148,5 +153,7 @@ template const Optim<float>& optim();
 template const Optim<double>& optim();
 template const GemmKernel<float>& gemm_kernel();
 template const GemmKernel<double>& gemm_kernel();
+template const Peak<float>& peak();
+template const Peak<double>& peak();
 
 }  // namespace gradus::kernels

@@ -9,6 +9,7 @@
 
 #include "kernels/gemm_kernel.h"
 #include "kernels/kernels.h"
+#include "kernels/machine.h"
 
 namespace gradus::kernels {
 
@@ -25,6 +26,7 @@ struct Family {
   extern const Family<Rows> rows_table;               \
   extern const Family<Optim> optim_table;             \
   extern const Family<GemmKernel> gemm_table;         \
+  extern const Family<Peak> peak_table;               \
   }
 GRADUS_DECLARE_TABLES(portable)
 GRADUS_DECLARE_TABLES(avx2)  // declared everywhere, defined and used on x86-64 only

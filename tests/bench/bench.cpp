@@ -1,0 +1,138 @@
+#include "bench/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "gradus/threads.h"
+#include "kernels/machine.h"
+
+namespace gradus::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_for(const Job& job, int64_t times) {
+  const Clock::time_point start = Clock::now();
+  for (int64_t i = 0; i < times; ++i) job();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Letters, not bytes.
+size_t length(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::vector<double> race(const std::vector<Job>& contestants, double seconds) {
+  constexpr double trial =
+      1e-3;  // long enough for the clock, short enough to fall between disturbances
+  std::vector<int64_t> times;
+  std::vector<double> best;
+  for (const Job& job : contestants) {
+    job();  // touches all memory
+    const double once = seconds_for(job, 1);
+    times.push_back(std::max<int64_t>(1, static_cast<int64_t>(trial / std::max(once, 1e-9))));
+    best.push_back(once);
+  }
+  const Clock::time_point start = Clock::now();
+  const double all = seconds * static_cast<double>(contestants.size());
+  for (int round = 0;
+       round < 3 || std::chrono::duration<double>(Clock::now() - start).count() < all; ++round)
+    for (size_t i = 0; i < contestants.size(); ++i)
+      best[i] =
+          std::min(best[i], seconds_for(contestants[i], times[i]) / static_cast<double>(times[i]));
+  return best;
+}
+
+std::vector<double> race(const Contest& contest, double seconds) {
+  set_num_threads(contest.threads);
+  return race(contest.prepare(), seconds);
+}
+
+Yardsticks Yardsticks::measure(const std::vector<int>& threads) {
+  Yardsticks y;
+  const size_t most = static_cast<size_t>(*std::ranges::max_element(threads)) + 1;
+  y.fma.resize(most);
+  y.read.resize(most);
+  y.copy.resize(most);
+  for (const int t : threads) {
+    const kernels::Bandwidth bandwidth = kernels::memory_bandwidth(t);
+    y.fma[static_cast<size_t>(t)] = kernels::fma_peak<float>(t);
+    y.read[static_cast<size_t>(t)] = bandwidth.read;
+    y.copy[static_cast<size_t>(t)] = bandwidth.copy;
+  }
+  return y;
+}
+
+void Report::write(std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+  text_ += line;
+  text_ += '\n';
+}
+void Report::heading(std::string_view text) { write(fmt::format("\n## {}\n", text)); }
+void Report::say(std::string_view line) { write(fmt::format("{}\n", line)); }
+
+void Report::columns(std::vector<std::string> names) {
+  widths_.clear();
+  left_.clear();
+  std::string rule = "|";
+  for (std::string& name : names) {
+    widths_.push_back(length(name));
+    left_.push_back(name.ends_with(' '));
+    rule += std::string(widths_.back() + 1, '-') + (left_.back() ? "-|" : ":|");
+  }
+  row(names);
+  write(rule);
+}
+void Report::row(const std::vector<std::string>& cells) {
+  std::string line = "|";
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string pad(widths_[i] - std::min(widths_[i], length(cells[i])), ' ');
+    line += left_[i] ? ' ' + cells[i] + pad + " |" : ' ' + pad + cells[i] + " |";
+  }
+  write(line);
+}
+void Report::end_table() { write(""); }
+
+double geometric_mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += std::log(v);
+  return std::exp(sum / static_cast<double>(values.size()));
+}
+
+std::vector<std::string> ask_peers(Report& report, const std::string& arguments) {
+  const std::string python = report.options.python;
+  if (std::system((python + " -c 'import torch' 2>/dev/null").c_str()) != 0) {
+    report.say(fmt::format(
+        "PyTorch is left out: {} cannot import torch (PYTHON=... chooses another).", python));
+    return {};
+  }
+  // A peer gets the machine as it is: without the settings that were made for us, and without those
+  // that pin OpenBLAS to another CPU.
+  const std::string command = "env -u GOMP_SPINCOUNT -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE " +
+                              python + " tests/bench/peers.py " + arguments;
+  std::vector<std::string> lines;
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return lines;
+  for (std::string line;;) {
+    const int c = std::fgetc(pipe);
+    if (c == EOF) break;
+    if (c == '\n') {
+      lines.push_back(std::move(line));
+      line.clear();
+    } else
+      line += static_cast<char>(c);
+  }
+  if (pclose(pipe) != 0) report.say(fmt::format("PyTorch is left out: `{}` failed.", command));
+  return lines;
+}
+
+}  // namespace gradus::bench
