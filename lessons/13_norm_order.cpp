@@ -32,7 +32,7 @@ norms. In the second x is a sum that nothing divides, the _stream_.
 \beside
 What f is: attention with four heads, and a feed-forward of two matrices. No biases, so that there
 is less to look at.
-\source{blocks}
+\source{blocks,norm_block.h}
 
 \beside
 The model around the blocks: embeddings of letter and position, the stream, a matrix to the logits.
@@ -99,6 +99,7 @@ another initialisation the picture is another one, as the third edit below shows
 #include "gradus/optim/optimizer.h"
 #include "gradus/optim/schedule.h"
 #include "lesson.h"
+#include "norm_block.h"
 
 namespace gradus::lessons {
 namespace {
@@ -106,49 +107,6 @@ namespace {
 // ---- the model ----
 
 enum class Order { pre, post };
-
-// Xavier's initialisation (Glorot and Bengio 2010): outputs and gradients of the size of inputs.
-nn::Linear matrix(int64_t in, int64_t out, double standard_deviation, Generator& generator) {
-  nn::Linear layer(in, out, generator, nn::Bias::none);
-  nn::init_normal(layer.weight, standard_deviation, generator);
-  return layer;
-}
-double xavier(int64_t in, int64_t out) { return std::sqrt(2.0 / static_cast<double>(in + out)); }
-
-// [blocks]
-struct Block : nn::Module {
-  nn::Linear qkv, out, up, down;
-  nn::LayerNorm norm_1, norm_2;
-  int64_t heads;
-
-  Block(int64_t C, int64_t n_heads, Generator& g)
-      : qkv(matrix(C, 3 * C, xavier(C, C), g)),
-        out(matrix(C, C, xavier(C, C), g)),
-        up(matrix(C, 4 * C, xavier(C, 4 * C), g)),
-        down(matrix(4 * C, C, xavier(4 * C, C), g)),
-        norm_1(C),
-        norm_2(C),
-        heads(n_heads) {}
-
-  Tensor attention(const Tensor& x) const {  // (B, T, C) -> (B, T, C)
-    const Shape split{x.size(0), x.size(1), heads, x.size(2) / heads};
-    std::vector<Tensor> q_k_v = chunk(qkv(x), 3, -1);
-    for (Tensor& t : q_k_v) t = transpose(reshape(t, split), 1, 2);  // (B, H, T, C / H)
-    const Tensor o = scaled_dot_product_attention(q_k_v[0], q_k_v[1], q_k_v[2], {.causal = true});
-    return out(reshape(transpose(o, 1, 2), x.shape()));
-  }
-  Tensor feed_forward(const Tensor& x) const { return down(relu(up(x))); }
-
-  void visit(nn::Visitor& visitor) override {
-    visitor("qkv", qkv);
-    visitor("out", out);
-    visitor("up", up);
-    visitor("down", down);
-    visitor("norm_1", norm_1);
-    visitor("norm_2", norm_2);
-  }
-};
-// [blocks]
 
 // [order]
 Tensor post_norm(const Block& b, Tensor x) {
@@ -574,7 +532,7 @@ void teach(Lesson& lesson) {
        "Twelve blocks then make x 30 times as large (mean x² 900 times), the gradient explodes at "
        "the bottom, and pre-norm stalls as well. Three checks fail.",
        "make lesson-13 ARGS=--quick"},
-      {"In `xavier` return 0.02 as GPT-2 does, whatever the sizes.",
+      {"In `xavier` (norm_block.h) return 0.02 as GPT-2 does, whatever the sizes.",
        "Post-norm has the same gradient at every depth, as promised, and trains without warm-up: "
        "the stall belongs to this initialisation. Seven checks fail, those of what is gone now.",
        "make lesson-13 ARGS=--quick"},
