@@ -1,11 +1,11 @@
 // The main job as a person meets it: a program with flags, files and Ctrl-C.
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <sys/wait.h>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -16,19 +16,14 @@
 #include "gradus/io/file.h"
 #include "gradus/io/safetensors.h"
 #include "io/temporary.h"
+#include "lessons/program.h"
 
 namespace gradus {
 namespace {
 
-std::string program() {
-  const char* build = std::getenv("GRADUS_BUILD");
-  return std::string(build != nullptr ? build : "build") + "/lessons/15_gpt";
-}
+using test::Outcome;
 
-struct Outcome {
-  int exit_code = -1;  // 128 + n after signal n
-  std::string output;  // standard output and standard error
-};
+std::string program() { return test::lesson_program("15_gpt"); }
 
 class GptProgram : public testing::Test {
  protected:
@@ -54,6 +49,7 @@ class GptProgram : public testing::Test {
     }
     return child;
   }
+  // The exit code is 128 + n after signal n.
   Outcome wait(pid_t child) {
     int status = 0;
     ::waitpid(child, &status, 0);
