@@ -5,9 +5,9 @@
 
 namespace gradus {
 
-// For a row x_i with target t, s = softmax(x_i) and q_j = [j = t], or (1 - e) [j = t] + e / V if
+// For a row held with target t, s = softmax(held) and q_j = [j = t], or (1 - e) [j = t] + e / V if
 // smoothed by e:
-//   loss_i = log sum_j exp(x_ij) - sum_j q_j x_ij,   dx_ij = dloss_i (s_j - q_j)
+//   loss_i = log sum_j exp(heldj) - sum_j q_j heldj,   dheldj = dloss_i (s_j - q_j)
 Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
                      const CrossEntropyOptions& options) {
   check(logits.rank() >= 1, "cross_entropy: logits must be (..., classes), got {}", logits.shape());
@@ -47,10 +47,13 @@ Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
       [x = saved(x), log_sum_exp = saved(log_sum_exp), targets = saved(targets), rows, cols, grain,
        rule, reducer](const Array& dy, Inputs in) {
         const Array dlosses = reducer.spread(dy).contiguous();
-        Array dx(x->shape(), x->dtype());
-        dispatch_float("cross_entropy", x->dtype(), [&]<class T> {
+        // The logits may well be the largest array of a step. Where nobody else holds them, they
+        // are not needed any more, and their gradient takes their place.
+        const Array& held = *x;
+        Array dx = reuse_or_allocate(held);
+        dispatch_float("cross_entropy", held.dtype(), [&]<class T> {
+          const T *data = held.data<T>(), *lse = log_sum_exp->data<T>(), *dloss = dlosses.data<T>();
           T* to = dx.mutable_data<T>();
-          const T *data = x->data<T>(), *lse = log_sum_exp->data<T>(), *dloss = dlosses.data<T>();
           const int64_t* t = targets->data<int64_t>();
           kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
             const int64_t at = begin * cols;

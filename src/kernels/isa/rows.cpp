@@ -11,12 +11,11 @@ namespace {
 
 // ---- softmax -----------------------------------------------------------------------------------
 
-// The maximum of a row of logits, which softmax subtracts so that no exponential overflows; or 0
-// where all of them are -inf, so that x - maximum stays -inf instead of becoming NaN.
-template <class T, class F>
-T finite_maximum(int64_t n, F f) {
-  const T m = maximum<T>(n, f);
-  return m == -Constants<T>::infinity ? T(0) : m;
+// What softmax subtracts from a row of logits, so that no exponential overflows: their maximum, or
+// 0 where all of them are -inf, so that x - maximum stays -inf instead of becoming NaN.
+template <class T>
+T finite_or_zero(T max) {
+  return max == -Constants<T>::infinity ? T(0) : max;
 }
 
 // y_j = e_j / sum_k e_k with e_j = exp(z_j - max_k z_k), where the function logit(j, n - j) is the
@@ -24,7 +23,7 @@ T finite_maximum(int64_t n, F f) {
 // and so is the row.
 template <class T, class F>
 void softmax_row(T* y, int64_t n, F logit) {
-  const T max = finite_maximum<T>(n, logit);
+  const T max = finite_or_zero(maximum<T>(n, logit));
   const auto exponentiate = [=](int64_t j, int64_t left) {
     const Vec<T> e = exp<T>(logit(j, left) - max);
     store_next(y + j, e, left);
@@ -103,14 +102,27 @@ struct LogSumExp {
   T max, log_total;
 };
 
+// A long row is read from memory once only: block by block, each of which stays in the L1 cache
+// between the search for its maximum and the sum. Where a block has a larger maximum than all
+// before it, e^(x_j - max) of those becomes smaller by the factor e^(old max - new max), and so
+// does their sum.
 template <class T>
 LogSumExp<T> log_sum_exp(const T* x, int64_t n) {
-  const T max = finite_maximum<T>(n, each(x));
-  const auto exponential = [=](int64_t j, int64_t left) {
-    return exp<T>(load_next(x + j, left) - max);
-  };
-  const T total = sum<T>(n, exponential);
-  return {max, total == T(0) ? T(0) : log_of(total)};
+  constexpr int64_t block = 2048;
+  T max = -Constants<T>::infinity, total = 0;
+  for (; n > 0; x += block, n -= block) {
+    const int64_t size = n < block ? n : block;
+    const T block_max = maximum<T>(size, each(x));
+    if (block_max > max) {
+      total *= exp_of(max - block_max);
+      max = block_max;
+    }
+    const auto exponential = [=, m = finite_or_zero(max)](int64_t j, int64_t left) {
+      return exp<T>(load_next(x + j, left) - m);
+    };
+    total += sum<T>(size, exponential);
+  }
+  return {finite_or_zero(max), total == T(0) ? T(0) : log_of(total)};
 }
 
 // y_i = x_i - log sum_k exp(x_k). A row that is all -inf stays so: the logarithm of softmax's
@@ -211,28 +223,30 @@ void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bi
 // rstd, where d rstd / dx_j = -rstd^2 xhat_j / n:
 //   dx_j = rstd (g_j - E[g]) - rstd xhat_j E[g xhat] = rstd (g_j - E[g] - xhat_j E[g xhat]).
 // Without a mean, x is not centred, and no E[g] is taken away.
+//
+// Both means, dw and db come from one pass over the row, dx from a second one.
 template <class T>
 void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* mean,
                          const T* rstd, const T* weight, int64_t rows, int64_t cols) {
   const T n = static_cast<T>(cols);
   for (int64_t i = 0; i < rows; ++i, dx += cols, dy += cols, x += cols) {
     const T m = mean == nullptr ? T(0) : mean[i], r = rstd[i];
-    const auto xhat = [=](Vec<T> v) { return (v - m) * r; };
-    const auto weighted = [=](int64_t j, int64_t left) {
-      return load_next(dy + j, left) * load_next(weight + j, left);
-    };
-    const auto weighted_xhat = [=](int64_t j, int64_t left) {
-      return weighted(j, left) * xhat(load_next(x + j, left));
-    };
-    const T mean_g = mean == nullptr ? T(0) : sum<T>(cols, weighted) / n;
-    const T mean_g_xhat = sum<T>(cols, weighted_xhat) / n;
-
-    const auto add_xhat = [=](Vec<T> dw, Vec<T> g, Vec<T> v) { return dw + g * xhat(v); };
+    Vec<T> sum_g{}, sum_g_xhat{};
+    for (int64_t j = 0; j < cols; j += width<T>) {
+      const int64_t left = cols - j;
+      const Vec<T> dy_j = load_next(dy + j, left), g = dy_j * load_next(weight + j, left);
+      const Vec<T> xhat = (load_next(x + j, left) - m) * r;
+      sum_g = sum_g + g;  // lanes beyond the row are 0
+      sum_g_xhat = sum_g_xhat + g * xhat;
+      if (dweight != nullptr)
+        store_next(dweight + j, load_next(dweight + j, left) + dy_j * xhat, left);
+      if (dbias != nullptr) store_next(dbias + j, load_next(dbias + j, left) + dy_j, left);
+    }
+    const T mean_g = mean == nullptr ? T(0) : sum_lanes(sum_g) / n;
+    const T mean_g_xhat = sum_lanes(sum_g_xhat) / n;
     const auto gradient = [=](Vec<T> g, Vec<T> w, Vec<T> v) {
-      return r * (g * w - mean_g - xhat(v) * mean_g_xhat);
+      return r * (g * w - mean_g - (v - m) * r * mean_g_xhat);
     };
-    if (dweight != nullptr) map(dweight, cols, add_xhat, each(dweight), each(dy), each(x));
-    if (dbias != nullptr) map(dbias, cols, plus<T>, each(dbias), each(dy));
     map(dx, cols, gradient, each(dy), each(weight), each(x));  // last, because dx may be dy
   }
 }

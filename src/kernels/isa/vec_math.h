@@ -102,6 +102,20 @@ Vec<T> polynomial(Vec<T> x, const T (&c)[n]) {
   return y;
 }
 
+// The same, as (c[0] + c[1] x) + x^2 ((c[2] + c[3] x) + x^2 (...)), x2 being x^2: the brackets do
+// not wait for one another, so that the chain of operations that do is half as long (Estrin's
+// idea).
+template <class T, int n>
+Vec<T> polynomial_in_pairs(Vec<T> x, Vec<T> x2, const T (&c)[n]) {
+  constexpr int top = (n - 1) / 2 * 2;
+  Vec<T> y = broadcast(c[top]);
+  if constexpr (top + 1 < n) y = multiply_add(x, broadcast(c[top + 1]), y);
+#pragma GCC unroll 16
+  for (int i = top - 2; i >= 0; i -= 2)
+    y = multiply_add(y, x2, multiply_add(x, broadcast(c[i + 1]), broadcast(c[i])));
+  return y;
+}
+
 // The bits of each lane as an unsigned integer. Unsigned, because those may wrap around: arithmetic
 // on bits is done in all lanes, also where it makes no sense and its result is not used.
 template <class T>
@@ -165,7 +179,8 @@ Vec<T> exp(Vec<T> x) {
   const Vec<T> n = shifted - C::round;
   const Vec<T> x_less_high = multiply_add(n, broadcast(-C::ln2_high), x);  // exact
   const Vec<T> r = multiply_add(n, broadcast(-C::ln2_low), x_less_high);
-  const Vec<T> e_r = multiply_add(r * r, polynomial(r, C::exp_fit), r) + T(1);
+  const Vec<T> r2 = r * r;
+  const Vec<T> e_r = multiply_add(r2, polynomial_in_pairs(r, r2, C::exp_fit), r) + T(1);
   const Vec<T> y = from_bits<T>(to_bits<T>(e_r) + (to_bits<T>(shifted) << C::mantissa_bits));
   const Vec<T> y_or_too_large = select(x <= C::exp_max, y, x + C::infinity);  // NaN + inf is NaN
   return select(x < C::exp_min, Vec<T>{}, y_or_too_large);
@@ -242,6 +257,10 @@ Vec<T> erf(Vec<T> x) {
   return from_bits<T>(to_bits<T>(select(a < T(1), near, far)) | sign);
 }
 
+template <class T>
+T exp_of(T x) {
+  return exp<T>(broadcast(x))[0];
+}
 template <class T>
 T log_of(T x) {
   return log<T>(broadcast(x))[0];
