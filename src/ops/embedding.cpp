@@ -22,8 +22,10 @@ Tensor embedding(const Tensor& weight, const Array& indices_any) {
   dispatch_float("embedding", table.dtype(), [&]<class T> {
     T* y = out.mutable_data<T>();
     const T* w = table.data<T>();
-    for (int64_t i = 0; i < count; ++i)
-      std::memcpy(y + i * cols, w + index[i] * cols, static_cast<size_t>(cols) * sizeof(T));
+    kernels::parallel_for(count, kernels::grain_for(1 << 15, cols), [&](int64_t i, int64_t end) {
+      for (; i < end; ++i)
+        std::memcpy(y + i * cols, w + index[i] * cols, static_cast<size_t>(cols) * sizeof(T));
+    });
   });
   return record(
       "embedding", out, {weight}, [indices = saved(indices), cols](const Array& dy_any, Inputs in) {

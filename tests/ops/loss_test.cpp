@@ -2,6 +2,7 @@
 #include "gradus/ops/loss.h"
 
 #include "gradus/arithmetic.h"
+#include "gradus/ops/elementwise.h"
 #include "ops/op_table.h"
 #include "support.h"
 
@@ -100,6 +101,42 @@ TEST(CrossEntropy, OfNoRowIsNaNWithNoGradient) {
   EXPECT_TRUE(std::isnan(loss.item()));
   loss.backward();
   EXPECT_EQ(x.grad().to_vector(), std::vector<double>(10, 0));
+}
+
+// Tells where the gradient of each node lies in memory.
+struct WatchGradients : Trace {
+  void on_backward(const Node& node, const Array& gradient) override {
+    if (std::string_view(node.op) == "neg") place = gradient.data<float>();
+  }
+  const float* place = nullptr;
+};
+
+// A gradient as large as the logits is written over them only where nobody is left who could look.
+TEST(CrossEntropy, TheGradientTakesTheLogitsPlaceOnlyWhereNobodyHoldsThem) {
+  const Array targets = random_indices({37}, 41), start = random_array({37, 41}, 3, DType::float32);
+  enum Holder { nobody, the_caller, a_view };
+  std::vector<Array> gradients;
+  for (const Holder holder : {nobody, the_caller, a_view}) {
+    const Tensor w = parameter(start.clone());
+    Tensor logits = neg(w);
+    const Tensor loss = cross_entropy(logits, targets);
+    const float* place = logits.value().data<float>();
+    const Array before = logits.value().clone();
+    const Array view = holder == a_view ? logits.value().slice(0, 5, 6) : Array();
+    if (holder != the_caller) logits = {};
+    WatchGradients watch;
+    loss.backward();
+    ASSERT_NE(watch.place, nullptr);
+    EXPECT_EQ(watch.place == place, holder == nobody) << holder;
+    if (holder == the_caller) {
+      EXPECT_TRUE(same_bits(logits.value(), before));
+    }
+    if (holder == a_view) {
+      EXPECT_TRUE(same_bits(view, before.slice(0, 5, 6)));
+    }
+    gradients.push_back(w.grad());
+  }
+  for (const Array& gradient : gradients) EXPECT_TRUE(same_bits(gradient, gradients.front()));
 }
 
 TEST(BinaryCrossEntropy, KeepsItsDigitsForLogitsOfEverySize) {
