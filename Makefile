@@ -71,7 +71,7 @@ B       := build$(if $(VARIANT),/$(VARIANT))
 find    = $(sort $(shell find $(1) -name '*.cpp' 2>/dev/null))
 objects = $(patsubst %.cpp,$(B)/obj/%.o,$(1))
 
-KERNELS  := $(wildcard src/kernels/isa/*.cpp)
+KERNELS  := $(wildcard src/kernels/isa/*.cpp) src/kernels/ladder/vectors.cpp
 SOURCES  := $(filter-out $(KERNELS),$(call find,src))
 LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
@@ -99,6 +99,9 @@ $(B)/obj/%.o: %.cpp $(B)/flags | $(B)/ready-gpt
 	$(call say,compile $<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(PLAIN) -MMD -MP -c $< -o $@
+
+# Rungs of lesson 4 that work on single numbers: optimised, but never into vectors, which are a later rung.
+$(call objects,src/kernels/ladder/loops.cpp): private PLAIN += -O2 -fno-tree-vectorize -fno-tree-slp-vectorize
 
 define kernel_rule
 $(B)/obj/%.$(1).o: %.cpp $(B)/flags | $(B)/ready-gpt
