@@ -23,7 +23,7 @@ export GOMP_SPINCOUNT ?= 2000
 # ---- Flags -------------------------------------------------------------------------------------
 
 COMMON := -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -fopenmp -Iinclude -Isrc
-LIBS   := -lfmt
+LIBS   := -lfmt -ldl
 
 ifeq ($(DEBUG),1)
   MODE := -Og -g -D_GLIBCXX_ASSERTIONS -DGRADUS_DEBUG=1

@@ -32,7 +32,7 @@ norms. In the second x is a sum that nothing divides, the _stream_.
 \beside
 What f is: attention with four heads, and a feed-forward of two matrices. No biases, so that there
 is less to look at.
-\source{blocks,norm_block.h}
+\sourceof{norm_block.h,blocks}
 
 \beside
 The model around the blocks: embeddings of letter and position, the stream, a matrix to the logits.

@@ -11,7 +11,7 @@ constexpr Entry entries[] = {
     {1, "Tensors", "01_tensors"},
     {2, "Autograd", "02_autograd"},
     {3, "Gradient checks", nullptr},
-    {4, "Matmul", nullptr},
+    {4, "Matmul", "04_matmul"},
     {5, "Learning", nullptr},
     {6, "Before attention", nullptr},
     {7, "Q/K/V attention", "07_attention"},

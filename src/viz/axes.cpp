@@ -34,6 +34,35 @@ std::pair<Range, Range> ranges(const std::vector<Series>& series) {
   return {xs, ys};
 }
 
+std::vector<Series> placed(std::vector<Series> series, const PlotOptions& options) {
+  for (Series& s : series) {
+    check(s.labels.empty() || s.labels.size() == s.x.size(), "plot: \"{}\" has {} x and {} labels",
+          s.name, s.x.size(), s.labels.size());
+    if (!options.log_log) continue;
+    for (auto* values : {&s.x, &s.y})
+      for (double& value : *values)
+        value = value > 0 ? std::log10(value) : std::numeric_limits<double>::quiet_NaN();
+  }
+  return series;
+}
+
+std::vector<Tick> labelled_ticks(const Range& range, int pieces, const PlotOptions& options) {
+  std::vector<Tick> result;
+  if (!options.log_log) {
+    const double step = tick_step(range, pieces);
+    for (const double at : ticks(range, step)) result.push_back({at, tick_label(at, step)});
+    return result;
+  }
+  const bool has_room = 3 * range.length() <= pieces;
+  for (double power = std::floor(range.low); power <= range.high; ++power)
+    for (const double factor : {1, 2, 5}) {
+      const double at = power + std::log10(factor);
+      if (at < range.low - 1e-9 || at > range.high + 1e-9 || (factor > 1 && !has_room)) continue;
+      result.push_back({at, fmt::format("{:.6g}", factor * std::pow(10, power))});
+    }
+  return result;
+}
+
 double tick_step(const Range& range, int pieces) {
   const double least = range.length() / pieces;
   const double power = std::pow(10, std::floor(std::log10(least)));

@@ -33,6 +33,22 @@ struct Range {
 /// not as many x as y.
 std::pair<Range, Range> ranges(const std::vector<Series>& series);
 
+/// The series as they are placed: on logarithmic axes a point stands at its logarithms.
+std::vector<Series> placed(std::vector<Series> series, const PlotOptions& options);
+/// The number that stands at a place of an axis.
+inline double number_at(double place, const PlotOptions& options) {
+  return options.log_log ? std::pow(10, place) : place;
+}
+
+/// A place of an axis, and the number that is written there.
+struct Tick {
+  double at;
+  std::string label;
+};
+/// About so many of them at most; on a logarithmic axis the powers of ten, and 2 and 5 times these
+/// where there is room.
+std::vector<Tick> labelled_ticks(const Range& range, int pieces, const PlotOptions& options);
+
 /// The distance of the ticks that cuts a range into at most so many pieces: 1, 2 or 5 times a power
 /// of ten.
 double tick_step(const Range& range, int pieces);

@@ -132,7 +132,8 @@ void draw(Canvas& canvas, const Series& series, int index, const Axis& xs, const
     }
     const int x = xs.dot(series.x[i]), y = ys.dot(series.y[i]);
     if (series.style == Series::Style::points)
-      canvas.mark(x / xs.dots, y / ys.dots, canvas.glyphs.point, index);
+      canvas.mark(x / xs.dots, y / ys.dots,
+                  series.labels.empty() ? canvas.glyphs.point : series.labels[i].c_str(), index);
     else
       canvas.line(joined ? last_x : x, joined ? last_y : y, x, y, index);
     joined = true;
@@ -180,13 +181,11 @@ std::string legend(const std::vector<Series>& series, const Canvas& canvas) {
 }
 
 // The horizontal axis: a rule with ticks, and below it their numbers where there is room.
-std::string x_axis(const Axis& xs, int margin, const Glyphs& glyphs) {
-  const double step = tick_step(xs.range, std::max(1, xs.cells / 12));
+std::string x_axis(const Axis& xs, int margin, const Glyphs& glyphs, const PlotOptions& options) {
   std::vector<const char*> rule(static_cast<size_t>(xs.cells), glyphs.bottom);
   std::string numbers;
-  for (const double x : ticks(xs.range, step)) {
+  for (const auto& [x, label] : labelled_ticks(xs.range, std::max(1, xs.cells / 12), options)) {
     rule[static_cast<size_t>(xs.cell(x))] = glyphs.bottom_tick;
-    const std::string label = tick_label(x, step);
     const int length = static_cast<int>(label.size());
     const int start = std::min(margin + xs.cell(x) - length / 2, margin + xs.cells - length);
     if (start <= std::ssize(numbers) && !numbers.empty()) continue;
@@ -200,12 +199,13 @@ std::string x_axis(const Axis& xs, int margin, const Glyphs& glyphs) {
 
 }  // namespace
 
-std::string plot(const std::vector<Series>& series, const PlotOptions& options,
+std::string plot(const std::vector<Series>& given, const PlotOptions& options,
                  const Terminal& terminal) {
   const int width = std::min(options.width, terminal.width), rows = options.height;
   check(width >= 30 && rows >= 4, "plot: {} x {} characters, at least 30 x 4 are needed", width,
         rows);
   std::string text = options.title.empty() ? "" : options.title + "\n";
+  const std::vector<Series> series = placed(given, options);
   auto [x_range, y_range] = ranges(series);
   if (x_range.is_empty()) return text + "(no points to plot)\n";
   x_range.widen();
@@ -213,12 +213,10 @@ std::string plot(const std::vector<Series>& series, const PlotOptions& options,
 
   const Glyphs& glyphs = terminal.unicode ? unicode_glyphs : ascii_glyphs;
   const Axis ys{y_range, rows, glyphs.dots_y, true};
-  const double step = tick_step(y_range, std::max(3, rows / 2));
   std::vector<std::string> labels(static_cast<size_t>(rows));
   size_t label_width = 0;
-  for (const double y : ticks(y_range, step)) {
-    std::string& label = labels[static_cast<size_t>(ys.cell(y))];
-    label = tick_label(y, step);
+  for (const auto& [y, label] : labelled_ticks(y_range, std::max(3, rows / 2), options)) {
+    labels[static_cast<size_t>(ys.cell(y))] = label;
     label_width = std::max(label_width, label.size());
   }
   const int margin = static_cast<int>(label_width) + 2;
@@ -237,7 +235,7 @@ std::string plot(const std::vector<Series>& series, const PlotOptions& options,
     text += fmt::format("{:>{}} {}{}\n", label, label_width,
                         label.empty() ? glyphs.side : glyphs.side_tick, canvas.row(row));
   }
-  text += x_axis(xs, margin, glyphs);
+  text += x_axis(xs, margin, glyphs, options);
   if (!options.x_label.empty()) text += fmt::format("{:>{}}\n", options.x_label, width);
   return text;
 }

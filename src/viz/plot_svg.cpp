@@ -28,25 +28,25 @@ std::string text_at(double x, double y, const char* attributes, const std::strin
 }
 
 // Lines for the ticks, and their numbers.
-std::string grid(const Scale& xs, const Scale& ys, double y_step, const std::string& x_label) {
+std::string grid(const Scale& xs, const Scale& ys, const std::vector<Tick>& y_ticks,
+                 const PlotOptions& options) {
   std::string svg = "<g class=\"grid\">\n";
   const auto line = [&](double x1, double y1, double x2, double y2) {
     svg += fmt::format("<path d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x1, y1, x2, y2);
   };
-  for (const double y : ticks(ys.range, y_step)) {
+  for (const auto& [y, label] : y_ticks) {
     line(xs.from, ys(y), xs.to, ys(y));
-    svg += text_at(xs.from - 8, ys(y) + 4.5, "text-anchor=\"end\"", tick_label(y, y_step));
+    svg += text_at(xs.from - 8, ys(y) + 4.5, "text-anchor=\"end\"", label);
   }
-  const double x_step = tick_step(xs.range, 6);
-  for (const double x : ticks(xs.range, x_step)) {
+  for (const auto& [x, label] : labelled_ticks(xs.range, 6, options)) {
     line(xs(x), ys.from, xs(x), ys.from + 5);
-    const std::string label = tick_label(x, x_step);
     // The last number keeps inside the picture.
     const double half = letter * static_cast<double>(label.size()) / 2;
     svg += text_at(std::min(xs(x), width - half), ys.from + 19, "text-anchor=\"middle\"", label);
   }
   line(xs.from, ys.from, xs.to, ys.from);
-  if (!x_label.empty()) svg += text_at(xs.to, ys.from + 38, "text-anchor=\"end\"", x_label);
+  if (!options.x_label.empty())
+    svg += text_at(xs.to, ys.from + 38, "text-anchor=\"end\"", options.x_label);
   return svg + "</g>\n";
 }
 
@@ -68,16 +68,19 @@ std::string path(const Series& series, const Scale& xs, const Scale& ys) {
 
 // Marks, or invisible ones that a line shows where the reader points. Of a line with many points
 // only some are asked for, evenly spread.
-std::string marks(const Series& series, const std::string& x_label, const Scale& xs,
+std::string marks(const Series& series, const PlotOptions& options, const Scale& xs,
                   const Scale& ys, double readout_y) {
+  const std::string& x_label = options.x_label;
   const bool line = series.style == Series::Style::line;
   const size_t step = line ? (series.x.size() + 199) / 200 : 1;
   std::string svg;
   for (size_t i = 0; i < series.x.size(); i += step) {
     if (!is_drawable(series.x[i]) || !is_drawable(series.y[i])) continue;
+    const std::string& name = series.labels.empty() ? series.name : series.labels[i];
     const std::string tip = escaped(
-        printable(fmt::format("{}{}{}{:.6g}: {:.6g}", series.name, series.name.empty() ? "" : ", ",
-                              x_label.empty() ? "" : x_label + " ", series.x[i], series.y[i])));
+        printable(fmt::format("{}{}{}{:.6g}: {:.6g}", name, name.empty() ? "" : ", ",
+                              x_label.empty() ? "" : x_label + " ", number_at(series.x[i], options),
+                              number_at(series.y[i], options))));
     const double x = xs(series.x[i]), y = ys(series.y[i]);
     svg += fmt::format(
         "<g class=\"mark\" tabindex=\"-1\"><title>{0}</title>"
@@ -85,6 +88,7 @@ std::string marks(const Series& series, const std::string& x_label, const Scale&
         "<circle class=\"{3}\" cx=\"{1:.1f}\" cy=\"{2:.1f}\" r=\"4\"/>"
         "<text class=\"readout\" x=\"{4:.1f}\" y=\"{5:.1f}\">{0}</text></g>\n",
         tip, x, y, line ? "dot hidden" : "dot", xs.from, readout_y);
+    if (!series.labels.empty()) svg += text_at(x + 7, y - 5, "", series.labels[i]);
   }
   return svg;
 }
@@ -136,7 +140,8 @@ constexpr const char* style = R"(<style>
 
 }  // namespace
 
-std::string plot_svg(const std::vector<Series>& series, const PlotOptions& options) {
+std::string plot_svg(const std::vector<Series>& given, const PlotOptions& options) {
+  const std::vector<Series> series = placed(given, options);
   auto [x_range, y_range] = ranges(series);
   double y = 17;
   std::string body;
@@ -151,14 +156,13 @@ std::string plot_svg(const std::vector<Series>& series, const PlotOptions& optio
     if (x_range.is_empty()) x_range.include(0);  // levels alone
     x_range.widen();
     y_range.widen();
-    const double y_step = tick_step(y_range, 6);
+    const std::vector<Tick> y_ticks = labelled_ticks(y_range, 6, options);
     size_t label_width = 0;
-    for (const double tick : ticks(y_range, y_step))
-      label_width = std::max(label_width, tick_label(tick, y_step).size());
+    for (const Tick& tick : y_ticks) label_width = std::max(label_width, tick.label.size());
     const double left = letter * static_cast<double>(label_width) + 14;
     body += legend(series, left, &y);
     const Scale xs{x_range, left, width - 8}, ys{y_range, y + plot_height, y + 6};
-    body += grid(xs, ys, y_step, options.x_label);
+    body += grid(xs, ys, y_ticks, options);
     const double readout_y = ys.from + 40;
     std::string all_marks;  // above all lines
     for (const bool levels : {true, false})
@@ -174,8 +178,8 @@ std::string plot_svg(const std::vector<Series>& series, const PlotOptions& optio
         }
         if (s.style == Series::Style::line)
           body += fmt::format("<g class=\"s{} line\">{}</g>\n", i % 6, path(s, xs, ys));
-        all_marks += fmt::format("<g class=\"s{}\">\n{}</g>\n", i % 6,
-                                 marks(s, options.x_label, xs, ys, readout_y));
+        all_marks +=
+            fmt::format("<g class=\"s{}\">\n{}</g>\n", i % 6, marks(s, options, xs, ys, readout_y));
       }
     body += all_marks;
     height = readout_y + 10;

@@ -37,10 +37,10 @@ void check_block(const char* rung, const char* what, int64_t size) {
 
 void check_tile(const char* rung, RegisterTile tile) {
   const RegisterTile most = table().largest;
-  check(tile.rows >= 1 && tile.rows <= most.rows && tile.vectors >= 1 &&
-            tile.vectors <= most.vectors,
-        "{}: a register tile has 1 to {} rows of 1 to {} vectors with {}, not {} x {}", rung,
-        most.rows, most.vectors, isa_name(active_isa()), tile.rows, tile.vectors);
+  check(
+      tile.rows >= 1 && tile.rows <= most.rows && tile.vectors >= 1 && tile.vectors <= most.vectors,
+      "{}: a register tile has 1 to {} rows of 1 to {} vectors with {}, not {} x {}", rung,
+      most.rows, most.vectors, isa_name(active_isa()), tile.rows, tile.vectors);
 }
 
 // Memory that starts at a page, so that no vector of a panel lies across two cache lines.
