@@ -287,9 +287,7 @@ std::vector<Climbed> climb(Lesson& lesson, const Matrices& matrices, Yardsticks&
   for (const Rung& rung : rungs)
     jobs.push_back({[&] { rung.multiply(matrices.product()); }, matrices.flops()});
   race(lesson, "climbing", jobs, 3);
-  const Yardsticks again = measure_yardsticks();  // a limit is the best that was ever seen
-  yardsticks.peak = std::max(yardsticks.peak, again.peak);
-  yardsticks.peak_of_all = std::max(yardsticks.peak_of_all, again.peak_of_all);
+  measure_peaks(yardsticks);
   lesson.say(
       R"(The best of several trials, the rungs taking turns. The share is that of one thread's peak,
       for the last two that of all threads. Loads are numbers or vectors, for each multiply-add of
