@@ -1,6 +1,10 @@
 #include "kernels/parallel.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #include <atomic>
 #include <chrono>
@@ -145,18 +149,47 @@ TEST_F(ParallelFor, RefusesImpossibleNumbersOfThreads) {
   EXPECT_EQ(num_threads(), 2);
 }
 
-// In a process of its own, because the variable is read once.
-TEST(NumThreadsDeathTest, StartsWithWhatTheEnvironmentSays) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const char* before = std::getenv("OMP_NUM_THREADS");
-  const std::string saved = before ? before : "";
+// In processes of their own, because the environment and the cores are asked once.
+class NumThreadsDeathTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    if (const char* value = std::getenv("OMP_NUM_THREADS")) saved_ = value;
+  }
+  void TearDown() override {
+    saved_.empty() ? unsetenv("OMP_NUM_THREADS") : setenv("OMP_NUM_THREADS", saved_.c_str(), 1);
+  }
+
+ private:
+  std::string saved_;
+};
+
+// Even more of them than there are cores, since they were asked for.
+TEST_F(NumThreadsDeathTest, StartsWithWhatTheEnvironmentSays) {
   setenv("OMP_NUM_THREADS", "5", 1);
   EXPECT_EXIT(std::exit(num_threads()), testing::ExitedWithCode(5), "");
-  if (before)
-    setenv("OMP_NUM_THREADS", saved.c_str(), 1);
-  else
-    unsetenv("OMP_NUM_THREADS");
 }
+
+TEST_F(NumThreadsDeathTest, IsOtherwiseTheNumberOfCores) {
+  unsetenv("OMP_NUM_THREADS");
+  EXPECT_EXIT(std::exit(num_threads()), testing::ExitedWithCode(omp_get_num_procs()), "");
+}
+
+#ifdef __linux__
+// Of those that the process may use, which a container or taskset may have made fewer.
+TEST_F(NumThreadsDeathTest, CountsOnlyTheCoresThatItMayUse) {
+  unsetenv("OMP_NUM_THREADS");
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &all)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EXIT(std::exit(num_threads()), testing::ExitedWithCode(1), "");
+  ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+}
+#endif
 
 }  // namespace
 }  // namespace gradus::kernels

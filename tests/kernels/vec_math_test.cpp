@@ -237,5 +237,86 @@ TYPED_TEST(VecMath, NaNPassesThrough) {
   });
 }
 
+// ---- all floats --------------------------------------------------------------------------------
+
+// What elementwise.cpp and vec_math.h state. The references are computed in double, whose error is
+// nothing in units of a float's last place.
+struct Stated {
+  const char* op;
+  double (*exact)(double);
+  double ulps;
+};
+const std::vector<Stated> stated = {
+    {"exp", [](double x) { return std::exp(x); }, 1.02},
+    {"log", [](double x) { return std::log(x); }, 0.84},
+    {"tanh", [](double x) { return std::tanh(x); }, 1.52},
+    {"erf", [](double x) { return std::erf(x); }, 1.68},
+    {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, 0},
+    {"silu", [](double x) { return x / (1 + std::exp(-x)); }, 0},
+    {"gelu", [](double x) { return x / 2 * std::erfc(-x * std::sqrt(0.5)); }, 0},
+    {"gelu_tanh",
+     [](double x) {
+       return x / (1 + std::exp(-2 * std::sqrt(2 / std::acos(-1)) * (x + 0.044715 * x * x * x)));
+     },
+     0},
+};
+
+// Every 1009th float from the first bit pattern to the last, and all those near a place where
+// something may happen: both signs of 0, the first normal number, the ends of exp's range, 1, the
+// largest number, infinity and its neighbours, which are NaN.
+std::vector<float> floats_of_all_sizes() {
+  std::vector<float> x;
+  const auto add = [&](uint64_t bits) {
+    const uint32_t pattern = static_cast<uint32_t>(bits);
+    float value;
+    std::memcpy(&value, &pattern, sizeof value);
+    x.push_back(value);
+  };
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 1009) add(bits);
+  for (const float place : {0.0f, 0x1p-126f, 0.55f, 1.0f, 10.0f, 13.0f, 24.0f, 0x1.5d589ep+6f,
+                            0x1.62e42ep+6f, std::numeric_limits<float>::infinity()}) {
+    uint32_t pattern;
+    std::memcpy(&pattern, &place, sizeof pattern);
+    for (const uint64_t sign : {uint64_t{0}, uint64_t{1} << 31})
+      for (uint64_t i = 0; i < 4096; ++i)
+        add((pattern + i - std::min<uint64_t>(pattern, 2048)) | sign);
+  }
+  return x;
+}
+
+TEST(AllFloats, HaveTheStatedErrors) {
+  const std::vector<float> x = floats_of_all_sizes();
+  constexpr double smallest = std::numeric_limits<float>::min();
+  for (const Stated& function : stated) {
+    std::vector<double> exact;
+    for (const float v : x) exact.push_back(function.exact(v));
+    on_every_isa([&] {
+      std::vector<float> y(x.size());
+      kernels::unary<float>(function.op).value(y.data(), x.data(), static_cast<int64_t>(x.size()));
+      double worst = 0;
+      float where = 0;
+      for (size_t i = 0; i < x.size(); ++i) {
+        const double wanted = static_cast<double>(static_cast<float>(exact[i]));
+        if (std::isnan(wanted) || std::isinf(wanted)) {  // by overflow, too
+          ASSERT_TRUE(std::isnan(wanted) ? std::isnan(y[i]) : y[i] == wanted)
+              << function.op << " of " << x[i] << " is " << y[i];
+        } else if (std::fabs(exact[i]) < smallest) {  // may be flushed to 0
+          ASSERT_LE(std::fabs(y[i]), smallest) << function.op << " of " << x[i];
+        } else {
+          int exponent;
+          std::frexp(exact[i], &exponent);
+          const double ulps = std::fabs(y[i] - exact[i]) / std::ldexp(1.0, exponent - 24);
+          ASSERT_FALSE(std::isnan(ulps)) << function.op << " of " << x[i];
+          if (ulps > worst) {
+            worst = ulps;
+            where = x[i];
+          }
+        }
+      }
+      EXPECT_LE(worst, function.ulps) << function.op << " of " << where;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace gradus::test
