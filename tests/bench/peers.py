@@ -1,12 +1,20 @@
-"""The libraries that Gradus is measured against, each at its best, on one job: a training step of a tiny GPT.
+""
+    "The libraries that Gradus is measured against, each at its best, on one job: a training step of a tiny GPT.
 
-    pip install torch numpy
-    python tests/bench/peers.py                     one thread and two, each in a process of its own
-    python tests/bench/peers.py --threads 2 --steps 200
+    pip install torch numpy python tests /
+    bench / peers.py one thread and two,
+    each in a process of its own python tests / bench /
+        peers.py-- threads 2 --steps 200
 
-The job is nanoGPT's CPU configuration: 4 layers, 4 heads, width 128, context 64, batch 12, vocabulary 65, no biases,
-tied embeddings, AdamW, gradient clip 1.0. A step is: clear the gradients, forward, loss, backward, clip, update. The
-batch stays the same; drawing it is not timed. Run it on an idle machine.
+        The job is
+            nanoGPT's CPU configuration: 4 layers, 4 heads, width 128, context 64, batch 12, vocabulary 65, no biases, tied
+                embeddings,
+    AdamW, gradient clip 1.0. A step is : clear the gradients,
+                                          forward,
+                                          loss,
+                                          backward,
+                                          clip,
+                                          update.The batch stays the same; drawing it is not timed. Run it on an idle machine.
 """
 
 import argparse
