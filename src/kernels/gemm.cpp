@@ -17,8 +17,6 @@ GemmTuning tuning;
 constexpr int64_t packed_bytes = 512 << 10;
 // The part of a row of A in one block: six of them fill half of an L1 cache of 32 KiB.
 constexpr int64_t row_bytes = 3 << 10;
-// The same where A is transposed: each k is in another cache line, and 256 lines are 16 KiB.
-constexpr int64_t strided_depth = 256;
 // Some 10 us of work; below that a fork costs more than it brings.
 constexpr int64_t parallel_flops = 1'000'000;
 
@@ -26,7 +24,7 @@ template <class T>
 GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   constexpr int64_t size = sizeof(T);
   const auto choose = [](int64_t tuned, int64_t ours) { return tuned > 0 ? tuned : ours; };
-  const int64_t k_block = choose(tuning.k_block, g.a_col == 1 ? row_bytes / size : strided_depth);
+  const int64_t k_block = choose(tuning.k_block, row_bytes / size);
   const int64_t elements = choose(tuning.block_elements, packed_bytes / size);
   const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
   return {.k_block = k_block,
@@ -66,8 +64,11 @@ void multiply(GemmArgs<T> g, const GemmPlan& plan, const GemmKernel<T>& kernel) 
   if (g.k == 0) g.a = g.b = g.c;  // A and B are empty, maybe null; nothing is read from there
   thread_local Scratch packed;
   const int64_t whole_vectors = chunk_count(g.n, kernel.lanes) * kernel.lanes;
-  const int64_t count = std::min(whole_vectors, plan.n_block) * std::min(g.k, plan.k_block);
-  kernel.multiply(g, plan, packed.room_for<T>(count));
+  const int64_t k = std::min(g.k, plan.k_block);
+  const int64_t b_count = std::min(whole_vectors, plan.n_block) * k;
+  const int64_t a_count = g.a_col == 1 ? 0 : kernel.packed_a_rows * k;
+  T* memory = packed.room_for<T>(b_count + a_count);
+  kernel.multiply(g, plan, memory, memory + b_count);
 }
 
 // The part from..to of C's rows or columns.

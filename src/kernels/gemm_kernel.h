@@ -15,12 +15,14 @@ struct GemmPlan {
 
 template <class T>
 struct GemmKernel {
-  int64_t lanes;         // of a vector
-  int64_t tile_rows;     // the part of C that fits into the registers,
-  int64_t tile_columns;  // a multiple of lanes
-  // A whole product, or one thread's rows or columns of it. `packed` has room for n_block columns,
-  // or n rounded up to whole vectors if that is less, each of min(k, k_block) elements.
-  void (*multiply)(const GemmArgs<T>& args, const GemmPlan& plan, T* packed);
+  int64_t lanes;          // of a vector
+  int64_t tile_rows;      // the part of C that fits into the registers,
+  int64_t tile_columns;   // a multiple of lanes
+  int64_t packed_a_rows;  // rows of A that are packed at a time, where they must be
+  // A whole product, or one thread's rows or columns of it. `packed_b` has room for n_block
+  // columns, or n rounded up to whole vectors if that is less, each of min(k, k_block) elements;
+  // `packed_a` for packed_a_rows rows of as many, if a_col is not 1.
+  void (*multiply)(const GemmArgs<T>& args, const GemmPlan& plan, T* packed_b, T* packed_a);
 };
 
 // The kernel of the active ISA.

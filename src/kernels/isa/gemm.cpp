@@ -35,164 +35,106 @@
 // bias; where a block of k ends, the sum so far goes to C and a new one begins. Nothing else
 // enters: neither the tile that the element lies in, nor m and n. So the result has the same bits
 // on any number of threads, and a row multiplied alone has the same bits as among others.
-#include "kernels/isa/loops.h"
+#include "kernels/isa/gemm_pack.h"
+#include "kernels/isa/gemm_tile.h"
 #include "kernels/tables.h"
 
 namespace gradus::kernels::GRADUS_ISA {
 namespace {
 
-// Of 32 vector registers, 6 x 4 hold C, 4 hold B and one A. Of 16: 6 x 2, 2 and one.
-constexpr int tile_rows = 6;
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int tile_vectors = 4;
-#else
-constexpr int tile_vectors = 2;
-#endif
-
-int64_t min(int64_t x, int64_t y) { return x < y ? x : y; }
-int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 // The step that divides n into as few pieces of at most `most` as possible, all nearly equal: a
 // last tile of one row would keep the FMA units waiting.
 int64_t even_step(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
 
-// ---- the tile ----------------------------------------------------------------------------------
-
+// A block of C: k_block-deep sums for columns j0 .. j0 + n of all rows.
 template <class T>
-struct Tile {
-  int64_t k;
-  const T* a;
-  int64_t a_row, a_col;
-  const T* b;  // of each row, whole vectors may be read
-  int64_t b_row;
-  T* c;
-  int64_t c_row;
-  int64_t last_lanes;  // the columns of C in the tile's last vector: 1 to width
+struct Block {
+  int64_t k0, k;  // the part of the sum
+  int64_t j0, n;  // the columns
+  int64_t row_step, column_step;
   bool accumulate;
-  const T* bias;  // of the tile's columns, or null
+  const T* bias;  // of column j0, or null
+  T *packed_a, *packed_b;
 };
 
-// All loops but the one over k are unrolled: only then can c be registers.
-template <int rows, int vectors, class T>
-void multiply_tile(const Tile<T>& t) {
-  constexpr int W = width<T>;
-  const auto lanes = [&](int j) { return j == vectors - 1 ? t.last_lanes : W; };
-
-  Vec<T> c[rows][vectors];
-#pragma GCC unroll 8
-  for (int j = 0; j < vectors; ++j) {
-    const Vec<T> start = t.bias ? load_next(t.bias + j * W, lanes(j)) : Vec<T>{};
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i) c[i][j] = start;
-  }
-
-  const T *a = t.a, *b = t.b;
-  const int64_t a_row = t.a_row, a_col = t.a_col, b_row = t.b_row;
-#pragma GCC unroll 1
-  for (int64_t k = t.k; k > 0; --k, a += a_col, b += b_row) {
-    __builtin_prefetch(a + 16 * a_col);  // A transposed: each k is another cache line, far away
-    Vec<T> b_vectors[vectors];
-#pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) b_vectors[j] = load(b + j * W);
-#pragma GCC unroll 8
-    for (int i = 0; i < rows; ++i) {
-      const Vec<T> a_i = broadcast(a[i * a_row]);
-#pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) c[i][j] = multiply_add(a_i, b_vectors[j], c[i][j]);
-    }
-  }
-
-#pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) {
-      T* p = t.c + i * t.c_row + j * W;
-      store_next(p, t.accumulate ? load_next(p, lanes(j)) + c[i][j] : c[i][j], lanes(j));
-    }
-}
-
-// Calls the multiply_tile made for this many rows and vectors: the edges of C have smaller tiles.
-template <int rows = tile_rows, int vectors = tile_vectors, class T>
-void multiply_tile_of(int64_t r, int64_t v, const Tile<T>& t) {
-  if constexpr (rows > 1)
-    if (r < rows) return multiply_tile_of<rows - 1, vectors>(r, v, t);
-  if constexpr (vectors > 1)
-    if (v < vectors) return multiply_tile_of<rows, vectors - 1>(r, v, t);
-  multiply_tile<rows, vectors>(t);
-}
-
-// ---- packing -----------------------------------------------------------------------------------
-
-// Copies one panel of B, (k, n): row after row, each padded with zeros to whole vectors. Then the
-// tile reads memory strictly forwards, and needs to know nothing of B's strides.
+// Where B is read in place, a panel that ends within a vector is packed all the same.
 template <class T>
-void pack_panel(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t n) {
+bool is_packed(const GemmPlan& plan, int64_t columns) {
+  return plan.pack_b || columns % width<T> != 0;
+}
+
+template <class T>
+void pack_block_of_b(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block) {
+  const T* b = g.b + block.k0 * g.b_row + block.j0 * g.b_col;
+  for (int64_t j = 0; j < block.n; j += block.column_step) {
+    const int64_t columns = min(block.column_step, block.n - j);
+    if (is_packed<T>(plan, columns))
+      pack_panel(block.packed_b + j * block.k, b + j * g.b_col, g.b_row, g.b_col, block.k, columns);
+  }
+}
+
+// Rows i0 .. i0 + m of the block of C.
+template <bool a_packed, class T>
+void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block, int64_t i0,
+                   int64_t m) {
   constexpr int W = width<T>;
-  const int64_t to_row = divide_up(n, W) * W;
-  if (b_col == 1) {
-    for (int64_t r = 0; r < k; ++r)
-      for (int64_t j = 0; j < n; j += W)
-        store(to + r * to_row + j, load_next(b + r * b_row + j, n - j));
-  } else if (b_row == 1) {  // B is a transposed matrix: W x W blocks are turned round in registers
-    for (int64_t r = 0; r < k; r += W)
-      for (int64_t j = 0; j < n; j += W) {
-        Vec<T> block[W];
-        for (int i = 0; i < W; ++i)
-          block[i] = i < n - j ? load_next(b + (j + i) * b_col + r, k - r) : Vec<T>{};
-        transpose(block);
-        for (int i = 0; i < min(W, k - r); ++i) store(to + (r + i) * to_row + j, block[i]);
+  for (int64_t i = 0; i < m; i += block.row_step)
+    for (int64_t j = 0; j < block.n; j += block.column_step) {
+      const int64_t rows = min(block.row_step, m - i);
+      const int64_t columns = min(block.column_step, block.n - j);
+      const int64_t vectors = divide_up(columns, W);
+      Tile<T> tile{
+          .k = block.k,
+          .a = a_packed ? block.packed_a + i * block.k : g.a + (i0 + i) * g.a_row + block.k0,
+          .a_row = g.a_row,
+          .b = block.packed_b + j * block.k,
+          .b_row = vectors * W,
+          .c = g.c + (i0 + i) * g.c_row + block.j0 + j,
+          .c_row = g.c_row,
+          .last_lanes = columns - (vectors - 1) * W,
+          .accumulate = block.accumulate,
+          .bias = block.bias ? block.bias + j : nullptr};
+      if (!is_packed<T>(plan, columns)) {
+        tile.b = g.b + block.k0 * g.b_row + block.j0 + j;
+        tile.b_row = g.b_row;
       }
-  } else {
-    for (int64_t r = 0; r < k; ++r)
-      for (int64_t j = 0; j < to_row; ++j)
-        to[r * to_row + j] = j < n ? b[r * b_row + j * b_col] : T(0);
+      multiply_tile_of<a_packed>(rows, vectors, tile);
+    }
+}
+
+template <class T>
+void multiply_block(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block) {
+  pack_block_of_b(g, plan, block);
+  if (g.a_col == 1) return multiply_rows<false>(g, plan, block, 0, g.m);
+  const int64_t rows = packed_a_tiles * block.row_step;
+  for (int64_t i = 0; i < g.m; i += rows) {
+    const int64_t m = min(rows, g.m - i);
+    pack_a(block.packed_a, g.a + i * g.a_row + block.k0 * g.a_col, g.a_row, g.a_col, m,
+           block.row_step, block.k);
+    multiply_rows<true>(g, plan, block, i, m);
   }
 }
 
-// ---- the loops around the tile -----------------------------------------------------------------
-
 template <class T>
-void multiply(const GemmArgs<T>& g, const GemmPlan& plan, T* packed) {
+void multiply(const GemmArgs<T>& g, const GemmPlan& plan, T* packed_b, T* packed_a) {
   constexpr int W = width<T>;
-  const int64_t row_step = even_step(g.m, tile_rows);
   // At least one block, so that C gets its zeros or its bias even where k is 0.
   const int64_t k_blocks = g.k > 0 ? divide_up(g.k, plan.k_block) : 1;
   for (int64_t q = 0; q < k_blocks; ++q) {
-    const int64_t k0 = g.k * q / k_blocks, k = g.k * (q + 1) / k_blocks - k0;
+    const int64_t k0 = g.k * q / k_blocks, k1 = g.k * (q + 1) / k_blocks;
     for (int64_t j0 = 0; j0 < g.n; j0 += plan.n_block) {
       const int64_t n = min(plan.n_block, g.n - j0);
-      const int64_t column_step = even_step(divide_up(n, W), tile_vectors) * W;
-      const T* b = g.b + k0 * g.b_row + j0 * g.b_col;
-      // Where B is read in place, a panel that ends within a vector is packed all the same.
-      const auto is_packed = [&](int64_t columns) { return plan.pack_b || columns % W != 0; };
-
-      for (int64_t j = 0; j < n; j += column_step) {
-        const int64_t columns = min(column_step, n - j);
-        if (is_packed(columns))
-          pack_panel(packed + j * k, b + j * g.b_col, g.b_row, g.b_col, k, columns);
-      }
-
-      for (int64_t i = 0; i < g.m; i += row_step) {
-        for (int64_t j = 0; j < n; j += column_step) {
-          const int64_t rows = min(row_step, g.m - i), columns = min(column_step, n - j);
-          const int64_t vectors = divide_up(columns, W);
-          Tile<T> tile{.k = k,
-                       .a = g.a + i * g.a_row + k0 * g.a_col,
-                       .a_row = g.a_row,
-                       .a_col = g.a_col,
-                       .b = b + j,
-                       .b_row = g.b_row,
-                       .c = g.c + i * g.c_row + j0 + j,
-                       .c_row = g.c_row,
-                       .last_lanes = columns - (vectors - 1) * W,
-                       .accumulate = g.accumulate || q > 0,
-                       .bias = g.bias && q == 0 ? g.bias + j0 + j : nullptr};
-          if (is_packed(columns)) {
-            tile.b = packed + j * k;
-            tile.b_row = vectors * W;
-          }
-          multiply_tile_of(rows, vectors, tile);
-        }
-      }
+      multiply_block(g, plan,
+                     {.k0 = k0,
+                      .k = k1 - k0,
+                      .j0 = j0,
+                      .n = n,
+                      .row_step = even_step(g.m, tile_rows),
+                      .column_step = even_step(divide_up(n, W), tile_vectors) * W,
+                      .accumulate = g.accumulate || q > 0,
+                      .bias = g.bias && q == 0 ? g.bias + j0 : nullptr,
+                      .packed_a = packed_a,
+                      .packed_b = packed_b});
     }
   }
 }
@@ -203,6 +145,7 @@ constexpr GemmKernel<T> make_kernel() {
   return {.lanes = W,
           .tile_rows = tile_rows,
           .tile_columns = tile_vectors * W,
+          .packed_a_rows = packed_a_tiles * tile_rows,
           .multiply = multiply<T>};
 }
 

@@ -1,0 +1,86 @@
+// Packing: a block of a matrix is copied into the order in which the tiles will read it, so that
+// they read memory strictly forwards and need to know nothing of strides.
+#pragma once
+
+#include "kernels/isa/loops.h"
+
+namespace gradus::kernels::GRADUS_ISA {
+namespace {
+
+constexpr int64_t min(int64_t x, int64_t y) { return x < y ? x : y; }
+constexpr int64_t max(int64_t x, int64_t y) { return x < y ? y : x; }
+constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+// ---- B -----------------------------------------------------------------------------------------
+// A panel of B, (k, n), is stored row after row, each padded with zeros to whole vectors.
+
+// The rows of B are adjacent numbers: copied.
+template <class T>
+void pack_rows(T* to, const T* b, int64_t b_row, int64_t k, int64_t n) {
+  constexpr int W = width<T>;
+  for (int64_t r = 0; r < k; ++r, b += b_row)
+    for (int64_t j = 0; j < n; j += W, to += W) {
+      __builtin_prefetch(b + 16 * b_row + j);
+      store(to, load_next(b + j, n - j));
+    }
+}
+
+// The columns of B are adjacent numbers, as where B is the transpose of a matrix: blocks of W x W
+// are turned round in registers.
+template <class T>
+void pack_columns(T* to, const T* b, int64_t b_col, int64_t k, int64_t n) {
+  constexpr int W = width<T>;
+  const int64_t to_row = divide_up(n, W) * W;
+  for (int64_t j = 0; j < n; j += W)
+    for (int64_t r = 0; r < k; r += W) {
+      const T* from = b + j * b_col + r;
+      Vec<T> block[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) {
+        block[i] = i < n - j ? load_next(from + i * b_col, k - r) : Vec<T>{};
+        __builtin_prefetch(from + (i + W) * b_col);
+      }
+      transpose(block);
+      const int64_t rows = min(W, k - r);
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i)
+        if (i < rows) store(to + (r + i) * to_row + j, block[i]);
+    }
+}
+
+template <class T>
+void pack_panel(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t n) {
+  if (b_col == 1) return pack_rows(to, b, b_row, k, n);
+  if (b_row == 1) return pack_columns(to, b, b_col, k, n);
+  const int64_t to_row = divide_up(n, width<T>) * width<T>;
+  for (int64_t r = 0; r < k; ++r)
+    for (int64_t j = 0; j < to_row; ++j)
+      to[r * to_row + j] = j < n ? b[r * b_row + j * b_col] : T(0);
+}
+
+// ---- A -----------------------------------------------------------------------------------------
+
+// Tiles whose rows of A are packed at a time: 8 x 6 rows of 768 floats are 144 KiB.
+constexpr int64_t packed_a_tiles = 8;
+
+// Rows of A, in tiles of tile_rows; each tile is stored column after column. Needed where the
+// elements of a row are not adjacent. If those of a column are, several tiles at a time use whole
+// cache lines.
+template <class T>
+void pack_a(T* to, const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t tile_rows,
+            int64_t k) {
+  for (int64_t l = 0; l < k; ++l, a += a_col)
+    for (int64_t i = 0; i < m; i += tile_rows) {
+      const int64_t rows = min(tile_rows, m - i);
+      T* column = to + i * k + l * rows;
+      if (a_row == 1) {
+        for (int64_t r = 0; r < rows; r += width<T>)
+          store_next(column + r, load_next(a + i + r, rows - r), rows - r);
+      } else {
+        for (int64_t r = 0; r < rows; ++r) column[r] = a[(i + r) * a_row];
+      }
+    }
+}
+
+}  // namespace
+}  // namespace gradus::kernels::GRADUS_ISA

@@ -1,0 +1,103 @@
+// The tile: a piece of C that stays in registers while k runs. It is where all multiply-adds of a
+// product are done; gemm.cpp holds the loops around it.
+#pragma once
+
+#include "kernels/isa/loops.h"
+
+namespace gradus::kernels::GRADUS_ISA {
+namespace {
+
+// Of 32 vector registers, 6 x 4 hold C, 4 hold B and one A. Of 16: 6 x 2, 2 and one.
+constexpr int tile_rows = 6;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int tile_vectors = 4;
+#else
+constexpr int tile_vectors = 2;
+#endif
+
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t a_row;  // between the rows of A, whose elements are adjacent; not used if A is packed
+  const T* b;     // of each row, whole vectors may be read
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  int64_t last_lanes;  // the columns of C in the tile's last vector: 1 to width
+  bool accumulate;
+  const T* bias;  // of the tile's columns, or null
+};
+
+// One step along k: an outer product of a column of A and a row of B is added to the tile. All
+// loops are unrolled: only then can c be registers. 10 loads serve 24 multiply-adds.
+template <int rows, int vectors, class T>
+[[gnu::always_inline]] inline void add_outer_product(Vec<T> (&c)[rows][vectors],
+                                                     const T* const (&a)[rows], int64_t k,
+                                                     const T* b) {
+  Vec<T> b_vectors[vectors];
+#pragma GCC unroll 8
+  for (int j = 0; j < vectors; ++j) b_vectors[j] = load(b + j * width<T>);
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) {
+    const Vec<T> a_i = broadcast(a[i][k]);
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) c[i][j] = multiply_add(a_i, b_vectors[j], c[i][j]);
+  }
+}
+
+template <int rows, int vectors, bool a_packed, class T>
+void multiply_tile(const Tile<T>& t) {
+  constexpr int W = width<T>;
+  const auto lanes = [&](int j) { return j == vectors - 1 ? t.last_lanes : W; };
+
+  Vec<T> c[rows][vectors];
+#pragma GCC unroll 8
+  for (int j = 0; j < vectors; ++j) {
+    const Vec<T> start = t.bias ? load_next(t.bias + j * W, lanes(j)) : Vec<T>{};
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; ++i) c[i][j] = start;
+  }
+
+  // Four steps share the instructions of the loop.
+  constexpr int64_t a_col = a_packed ? rows : 1;
+  const T* a[rows];
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i) a[i] = t.a + i * (a_packed ? 1 : t.a_row);
+  const T *b = t.b, *c_row = t.c;
+  const int64_t b_row = t.b_row;
+  int64_t k = 0;
+#pragma GCC unroll 1
+  for (; k + 4 <= t.k; k += 4) {
+    if (k < 4 * rows) {  // C is fetched while there is time, a row with every four steps
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j) __builtin_prefetch(c_row + j * W, 1);
+      c_row += t.c_row;
+    }
+#pragma GCC unroll 4
+    for (int s = 0; s < 4; ++s, b += b_row) add_outer_product(c, a, (k + s) * a_col, b);
+  }
+#pragma GCC unroll 1
+  for (; k < t.k; ++k, b += b_row) add_outer_product(c, a, k * a_col, b);
+
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) {
+      T* p = t.c + i * t.c_row + j * W;
+      store_next(p, t.accumulate ? load_next(p, lanes(j)) + c[i][j] : c[i][j], lanes(j));
+    }
+}
+
+// Calls the multiply_tile made for this many rows and vectors: the edges of C have smaller tiles.
+template <bool a_packed, int rows = tile_rows, int vectors = tile_vectors, class T>
+void multiply_tile_of(int64_t r, int64_t v, const Tile<T>& t) {
+  if constexpr (rows > 1)
+    if (r < rows) return multiply_tile_of<a_packed, rows - 1, vectors>(r, v, t);
+  if constexpr (vectors > 1)
+    if (v < vectors) return multiply_tile_of<a_packed, rows, vectors - 1>(r, v, t);
+  multiply_tile<rows, vectors, a_packed>(t);
+}
+
+}  // namespace
+}  // namespace gradus::kernels::GRADUS_ISA
