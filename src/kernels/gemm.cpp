@@ -27,10 +27,12 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   const int64_t k_block = choose(tuning.k_block, row_bytes / size);
   const int64_t elements = choose(tuning.block_elements, packed_bytes / size);
   const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
-  return {.k_block = k_block,
-          .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
-          // A packed panel must be used by more than one tile to be worth its copy.
-          .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
+  return {
+      .k_block = k_block,
+      .m_block = std::max(kernel.tile_rows, 2 * elements / std::clamp<int64_t>(g.k, 1, k_block)),
+      .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
+      // A packed panel must be used by more than one tile to be worth its copy.
+      .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
 }
 
 // Memory that a thread keeps from one product to the next; page-aligned, and never shrinking.
@@ -66,7 +68,7 @@ void multiply(GemmArgs<T> g, const GemmPlan& plan, const GemmKernel<T>& kernel) 
   const int64_t whole_vectors = chunk_count(g.n, kernel.lanes) * kernel.lanes;
   const int64_t k = std::min(g.k, plan.k_block);
   const int64_t b_count = std::min(whole_vectors, plan.n_block) * k;
-  const int64_t a_count = g.a_col == 1 ? 0 : kernel.packed_a_rows * k;
+  const int64_t a_count = g.a_col == 1 ? 0 : std::min(g.m, plan.m_block) * k;
   T* memory = packed.room_for<T>(b_count + a_count);
   kernel.multiply(g, plan, memory, memory + b_count);
 }

@@ -9,19 +9,19 @@ namespace gradus::kernels {
 // How a product is walked through; chosen from its whole shape, before it is divided among threads.
 struct GemmPlan {
   int64_t k_block;  // the sum over k is made in ceil(k / k_block) parts of nearly equal length
+  int64_t m_block;  // rows of A that are packed at a time, where their elements are not adjacent
   int64_t n_block;  // columns of B that are packed at a time: a multiple of tile_columns
   bool pack_b;      // false: B is read where it lies; its columns must be adjacent
 };
 
 template <class T>
 struct GemmKernel {
-  int64_t lanes;          // of a vector
-  int64_t tile_rows;      // the part of C that fits into the registers,
-  int64_t tile_columns;   // a multiple of lanes
-  int64_t packed_a_rows;  // rows of A that are packed at a time, where they must be
+  int64_t lanes;         // of a vector
+  int64_t tile_rows;     // the part of C that fits into the registers,
+  int64_t tile_columns;  // a multiple of lanes
   // A whole product, or one thread's rows or columns of it. `packed_b` has room for n_block
   // columns, or n rounded up to whole vectors if that is less, each of min(k, k_block) elements;
-  // `packed_a` for packed_a_rows rows of as many, if a_col is not 1.
+  // `packed_a`, where a_col is not 1, for min(m, m_block) rows of as many.
   void (*multiply)(const GemmArgs<T>& args, const GemmPlan& plan, T* packed_b, T* packed_a);
 };
 

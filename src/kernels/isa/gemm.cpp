@@ -46,14 +46,12 @@ namespace {
 // last tile of one row would keep the FMA units waiting.
 int64_t even_step(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
 
-// A block of C: k_block-deep sums for columns j0 .. j0 + n of all rows.
+// A block of B and all that its products with A need.
 template <class T>
 struct Block {
   int64_t k0, k;  // the part of the sum
   int64_t j0, n;  // the columns
   int64_t row_step, column_step;
-  bool accumulate;
-  const T* bias;  // of column j0, or null
   T *packed_a, *packed_b;
 };
 
@@ -73,10 +71,10 @@ void pack_block_of_b(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>&
   }
 }
 
-// Rows i0 .. i0 + m of the block of C.
+// Rows i0 .. i0 + m of the block's columns of C.
 template <bool a_packed, class T>
-void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block, int64_t i0,
-                   int64_t m) {
+void multiply_block(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block, int64_t i0,
+                    int64_t m) {
   constexpr int W = width<T>;
   for (int64_t i = 0; i < m; i += block.row_step)
     for (int64_t j = 0; j < block.n; j += block.column_step) {
@@ -92,8 +90,8 @@ void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& b
           .c = g.c + (i0 + i) * g.c_row + block.j0 + j,
           .c_row = g.c_row,
           .last_lanes = columns - (vectors - 1) * W,
-          .accumulate = block.accumulate,
-          .bias = block.bias ? block.bias + j : nullptr};
+          .accumulate = g.accumulate || block.k0 > 0,
+          .bias = g.bias && block.k0 == 0 ? g.bias + block.j0 + j : nullptr};
       if (!is_packed<T>(plan, columns)) {
         tile.b = g.b + block.k0 * g.b_row + block.j0 + j;
         tile.b_row = g.b_row;
@@ -102,40 +100,38 @@ void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& b
     }
 }
 
+// Terms k0 .. k0 + k of the sums in rows i0 .. i0 + m of C.
 template <class T>
-void multiply_block(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& block) {
-  pack_block_of_b(g, plan, block);
-  if (g.a_col == 1) return multiply_rows<false>(g, plan, block, 0, g.m);
-  const int64_t rows = packed_a_tiles * block.row_step;
-  for (int64_t i = 0; i < g.m; i += rows) {
-    const int64_t m = min(rows, g.m - i);
-    pack_a(block.packed_a, g.a + i * g.a_row + block.k0 * g.a_col, g.a_row, g.a_col, m,
+void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, Block<T> block, int64_t i0,
+                   int64_t m) {
+  const bool pack_a_here = g.a_col != 1;
+  block.row_step = even_step(m, tile_rows);
+  if (pack_a_here)
+    pack_a(block.packed_a, g.a + i0 * g.a_row + block.k0 * g.a_col, g.a_row, g.a_col, m,
            block.row_step, block.k);
-    multiply_rows<true>(g, plan, block, i, m);
+  for (block.j0 = 0; block.j0 < g.n; block.j0 += plan.n_block) {
+    block.n = min(plan.n_block, g.n - block.j0);
+    block.column_step = even_step(divide_up(block.n, width<T>), tile_vectors) * width<T>;
+    // A single block of B is still there from the rows before.
+    if (i0 == 0 || g.n > plan.n_block) pack_block_of_b(g, plan, block);
+    pack_a_here ? multiply_block<true>(g, plan, block, i0, m)
+                : multiply_block<false>(g, plan, block, i0, m);
   }
 }
 
 template <class T>
 void multiply(const GemmArgs<T>& g, const GemmPlan& plan, T* packed_b, T* packed_a) {
-  constexpr int W = width<T>;
+  Block<T> block{};
+  block.packed_a = packed_a;
+  block.packed_b = packed_b;
   // At least one block, so that C gets its zeros or its bias even where k is 0.
   const int64_t k_blocks = g.k > 0 ? divide_up(g.k, plan.k_block) : 1;
+  const int64_t m_step = g.a_col == 1 ? g.m : even_step(g.m, plan.m_block);
   for (int64_t q = 0; q < k_blocks; ++q) {
-    const int64_t k0 = g.k * q / k_blocks, k1 = g.k * (q + 1) / k_blocks;
-    for (int64_t j0 = 0; j0 < g.n; j0 += plan.n_block) {
-      const int64_t n = min(plan.n_block, g.n - j0);
-      multiply_block(g, plan,
-                     {.k0 = k0,
-                      .k = k1 - k0,
-                      .j0 = j0,
-                      .n = n,
-                      .row_step = even_step(g.m, tile_rows),
-                      .column_step = even_step(divide_up(n, W), tile_vectors) * W,
-                      .accumulate = g.accumulate || q > 0,
-                      .bias = g.bias && q == 0 ? g.bias + j0 : nullptr,
-                      .packed_a = packed_a,
-                      .packed_b = packed_b});
-    }
+    block.k0 = g.k * q / k_blocks;
+    block.k = g.k * (q + 1) / k_blocks - block.k0;
+    for (int64_t i = 0; i < g.m; i += m_step)
+      multiply_rows(g, plan, block, i, min(m_step, g.m - i));
   }
 }
 
@@ -145,7 +141,6 @@ constexpr GemmKernel<T> make_kernel() {
   return {.lanes = W,
           .tile_rows = tile_rows,
           .tile_columns = tile_vectors * W,
-          .packed_a_rows = packed_a_tiles * tile_rows,
           .multiply = multiply<T>};
 }
 

@@ -60,11 +60,8 @@ void pack_panel(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int6
 
 // ---- A -----------------------------------------------------------------------------------------
 
-// Tiles whose rows of A are packed at a time: 8 x 6 rows of 768 floats are 144 KiB.
-constexpr int64_t packed_a_tiles = 8;
-
 // Rows of A, in tiles of tile_rows; each tile is stored column after column. Needed where the
-// elements of a row are not adjacent. If those of a column are, several tiles at a time use whole
+// elements of a row are not adjacent. Where those of a column are, all tiles together use whole
 // cache lines.
 template <class T>
 void pack_a(T* to, const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t tile_rows,
@@ -73,6 +70,7 @@ void pack_a(T* to, const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t 
     for (int64_t i = 0; i < m; i += tile_rows) {
       const int64_t rows = min(tile_rows, m - i);
       T* column = to + i * k + l * rows;
+      __builtin_prefetch(a + i * a_row + 8 * a_col);
       if (a_row == 1) {
         for (int64_t r = 0; r < rows; r += width<T>)
           store_next(column + r, load_next(a + i + r, rows - r), rows - r);
