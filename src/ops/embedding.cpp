@@ -37,9 +37,11 @@ Tensor embedding(const Tensor& weight, const Array& indices_any) {
           T* dw = buffer.mutable_data<T>();
           const T* g = dy.data<T>();
           const int64_t* at = indices->data<int64_t>();
-          const int64_t places = indices->numel(),
-                        grain =
-                            std::max(kernels::grain_for(64), kernels::grain_for(1 << 17, places));
+          // Four strips of columns, and not more: the narrower a strip, the farther a thread jumps
+          // from one place's numbers to the next one's.
+          const int64_t places = indices->numel(), strip = (cols / 4 + 15) / 16 * 16;
+          const int64_t grain = std::max({kernels::grain_for(64), kernels::grain_for(strip),
+                                          kernels::grain_for(1 << 17, places)});
           kernels::parallel_for(cols, grain, [&](int64_t begin, int64_t end) {
             for (int64_t i = 0; i < places; ++i)
               kernels::elementwise<T>().accumulate(dw + at[i] * cols + begin, g + i * cols + begin,
