@@ -124,14 +124,14 @@ Two products, and nothing else: what makes the forward fast makes the backward f
 #include "lesson.h"
 #include "matmul_flags.h"
 #include "matmul_ladder.h"
-#include "matmul_peers.h"
+#include "matmul_trials.h"
 
 namespace gradus::lessons {
 namespace {
 
 LadderFlags flags;
 
-int64_t size_of(const Lesson& lesson) { return flags.n > 0 ? flags.n : lesson.quick() ? 256 : 768; }
+int64_t size_of(const Lesson& lesson) { return flags.n > 0 ? flags.n : lesson.quick() ? 256 : 640; }
 
 // ---- a product, and its way back ----
 
@@ -206,7 +206,9 @@ Yardsticks machine(Lesson& lesson) {
        row("reading from the L2 cache ({} KiB) | {:.1f} | GB/s", cpu.l2 >> 10, y.l2 / 1e9),
        row("reading from memory | {:.1f} | GB/s", y.memory / 1e9),
        row("operations in the time of a byte from memory | {:.1f} | ", y.peak / y.memory)});
-  lesson.say("Whoever fetches each number twice for each use cannot come near the first line.");
+  lesson.say(
+      R"(Three plain loops ask for 4 bytes for each operation. The last line says how far memory is from
+      that.)");
   return y;
 }
 
@@ -227,15 +229,16 @@ void six_rewrites(Lesson& lesson, const Matrices& matrices) {
   lesson.section("Seven rungs, one product");
   lesson.say(
       R"(Rungs 1 to 6 are in src/kernels/ladder/, each a few lines more than the one below. Each has one
-      idea, and something that limits it.)");
-  lesson.table({{"", "rung", "its idea", "what limits it"},
-                {"1", "naive", "the formula", "a cache line for each number of B"},
-                {"2", "reordered", "B along its rows", "all of B goes by for each row of C"},
-                {"3", "tiled", "a square of B in cache", "seven instructions for one number"},
-                {"4", "vectorised", "registers full of C", "B in many pages, sets of a cache"},
-                {"5", "packed", "B copied, row after row", "one core"},
-                {"6", "threaded", "rows of C shared out", "the cores, and B packed by each"},
-                {"7", "ours", "A in L1, B in L2", "the multiply-adds themselves"}});
+      idea, and something that limits it, which the flag at its right makes better or worse. Where
+      all fits into the L1 cache, as with `--n 64`, the first three are nearly equal.)");
+  lesson.table({{"", "rung", "its idea", "what limits it", "try"},
+                {"1", "naive", "the formula", "a cache line per number of B", "--n 64"},
+                {"2", "reordered", "B row by row", "B goes by for each row of C", "--n 64"},
+                {"3", "tiled", "squares of B", "instructions for single numbers", "--tile 4"},
+                {"4", "vectorised", "C in registers", "rows of B lie in many pages", "section 6"},
+                {"5", "packed", "B copied", "loads for each multiply-add", "--rows 1"},
+                {"6", "threaded", "C shared out", "how many cores there are", "--threads 1"},
+                {"7", "ours", "A in L1 as well", "the multiply-adds", "section 7"}});
   lesson.predict(
       "Reordered: the innermost loop is another one. The same bits as naive?", "yes",
       "Each c_ij is still the sum over l = 0, 1, 2, ... in this order; only the elements "
@@ -272,12 +275,6 @@ void six_rewrites(Lesson& lesson, const Matrices& matrices) {
   lesson.table(rows);
 }
 
-struct Climbed {
-  std::string name;
-  double bytes, speed;
-  bool threaded;
-};
-
 std::vector<Climbed> climb(Lesson& lesson, const Matrices& matrices, Yardsticks& yardsticks) {
   lesson.section("The ladder, measured");
   std::vector<Rung> rungs = ladder_rungs(flags);
@@ -299,166 +296,16 @@ std::vector<Climbed> climb(Lesson& lesson, const Matrices& matrices, Yardsticks&
   lesson.predict("Naive: how much of the peak, in percent?", fmt::format("{:.1f}", 100 * share(0)),
                  "One number at a time, and each addition waits for the one before.");
   const RegisterTile tile = register_tile(flags);
-  const double tile_loads =
-      static_cast<double>(tile.rows + tile.vectors) / static_cast<double>(tile.rows * tile.vectors);
   viz::TableRows rows{{"", "rung", "loads", "ms", "GFLOP/s", "of peak", "times naive"}};
   std::vector<Climbed> climbed;
   for (size_t i = 0; i < rungs.size(); ++i) {
     climbed.push_back({rungs[i].name, rungs[i].bytes, jobs[i].speed(), rungs[i].threaded});
     rows.push_back(row("{} | {} | {:.2f} | {:.2f} | {:.2f} | {:.1f} % | {:.1f}", i + 1,
-                       rungs[i].name, i < 3 ? 2.0 : tile_loads, 1e3 * jobs[i].best,
+                       rungs[i].name, i < 3 ? 2.0 : tile_loads(tile), 1e3 * jobs[i].best,
                        jobs[i].speed() / 1e9, 100 * share(i), jobs[0].best / jobs[i].best));
   }
   lesson.table(rows);
   return climbed;
-}
-
-void roofline(Lesson& lesson, const std::vector<Climbed>& climbed, const Yardsticks& y) {
-  lesson.section("The roofline");
-  lesson.say(
-      R"(Count the bytes that the innermost loop loads and stores for a multiply-add, wherever they come
-      from. Naive: a number of A and one of B, 8 bytes for two operations, 0.25 for a byte.
-      Reordered and tiled: one of B, and c comes and goes, 12 bytes. A register tile of r rows and v
-      vectors of W numbers: r + v W numbers for r v W multiply-adds.)");
-  lesson.equation("speed <= min(peak, operations per byte dot bytes per second)");
-  lesson.unchecked();
-  lesson.say("The roofs of this machine, and under them the rungs, by their numbers:");
-  using Style = viz::Series::Style;
-  const double left = 0.1, right = 10;
-  const auto roof = [&](const char* name, double bandwidth) {
-    const double corner = std::min(right, y.peak / bandwidth);
-    return viz::Series{.name = name,
-                       .x = {left, corner, right},
-                       .y = {left * bandwidth / 1e9, corner * bandwidth / 1e9,
-                             std::min(y.peak, right * bandwidth) / 1e9}};
-  };
-  viz::Series rungs{.name = "rungs", .x = {}, .y = {}, .style = Style::points};
-  for (const Climbed& c : climbed) {
-    rungs.labels.push_back(fmt::format("{}", rungs.labels.size() + 1));
-    rungs.x.push_back(2 / c.bytes);
-    rungs.y.push_back(c.speed / 1e9);
-  }
-  lesson.plot(
-      {roof("L1", y.l1),
-       roof("L2", y.l2),
-       roof("memory", y.memory),
-       rungs,
-       {.name = "peak of all threads", .x = {}, .y = {y.peak_of_all / 1e9}, .style = Style::level}},
-      {.title = "The roofline of this machine",
-       .x_label = "operations per byte (GFLOP/s upwards)",
-       .height = 16,
-       .log_log = true});
-  lesson.say(
-      R"(Two ways lead up. To the right: fewer bytes for each operation, as from 3 to 4, where C stays in
-      registers. Straight up: the same bytes, from nearer by, as from 1 to 3 and from 4 to 5. Rungs
-      1 to 3 stay far below their roofs: their limit is not bytes but instructions, a whole one for
-      each number.)");
-}
-
-// One line of a sweep.
-std::vector<std::string> swept(const std::string& size, double speed, double best) {
-  return row("{} | {:.2f} | {}", size, speed / 1e9,
-             std::string(static_cast<size_t>(std::lround(24 * speed / best)), '#'));
-}
-
-void sweep(Lesson& lesson, const std::string& title, const std::vector<std::string>& sizes,
-           std::vector<Timed>& jobs) {
-  race(lesson, title, jobs, 4);
-  double best = 0;
-  for (const Timed& job : jobs) best = std::max(best, job.speed());
-  viz::TableRows rows{{title, "GFLOP/s", ""}};
-  for (size_t i = 0; i < jobs.size(); ++i) rows.push_back(swept(sizes[i], jobs[i].speed(), best));
-  lesson.table(rows);
-}
-
-void blocks(Lesson& lesson) {
-  lesson.section("Change a block size");
-  namespace ladder = kernels::ladder;
-  const int64_t n = lesson.quick() ? 512 : 1024;
-  lesson.say(
-      R"(What limits a rung shows when its block changes; each line is a flag, as `--tile 8` or
-      `--rows 1`. All on one thread; B has {0} x {0} numbers, C fewer rows, to save time.)",
-      n);
-  lesson.predict(
-      "A register tile of 1 row and 1 vector does 2 loads for a multiply-add. And 6 x 4?", "0.42",
-      "6 numbers of A and 4 vectors of B for 6 · 4 multiply-adds: 10 / 24.");
-  lesson.predict(
-      "16 unused numbers after each row of 512 or 1024. Faster, slower or the same?", "faster",
-      "Rows 2048 or 4096 bytes apart share a few sets of the cache, and push each other out.");
-  lesson.unchecked();
-  const Matrices few(lesson, 48, n), some(lesson, 192, n), gap(lesson, 192, n, 16);
-  const RegisterTile full = ladder::largest_register_tile();
-  std::vector<std::string> sizes;
-  std::vector<Timed> jobs;
-  const auto add = [&](std::string size, const Matrices& m, auto rung) {
-    sizes.push_back(std::move(size));
-    jobs.push_back({[rung, p = m.product()] { rung(p); }, m.flops()});
-  };
-  const auto show = [&](const char* title) {
-    sweep(lesson, title, sizes, jobs);
-    sizes.clear();
-    jobs.clear();
-  };
-  for (const int64_t tile : {4, 16, 64, 256})
-    add(fmt::format("{}", tile), few, [=](const Product& p) { ladder::tiled(p, tile); });
-  add("none", few, [](const Product& p) { ladder::reordered(p); });
-  show("rung 3: tile");
-  for (const RegisterTile tile : {RegisterTile{1, 1}, {1, full.vectors}, {2, full.vectors}, full})
-    add(fmt::format("{} x {}, {:.2f} loads", tile.rows, tile.vectors,
-                    static_cast<double>(tile.rows + tile.vectors) /
-                        static_cast<double>(tile.rows * tile.vectors)),
-        some, [=](const Product& p) { ladder::packed(p, tile, flags.depth); });
-  show("rung 5: register tile");
-  for (const auto& [name, matrices] : {std::pair("no gap", &some), {"16 numbers", &gap}}) {
-    add(fmt::format("vectorised, {}", name), *matrices,
-        [=](const Product& p) { ladder::vectorised(p, full); });
-    add(fmt::format("packed, {}", name), *matrices,
-        [=](const Product& p) { ladder::packed(p, full, flags.depth); });
-  }
-  show("rungs 4 and 5: gap after a row");
-  for (const int64_t depth : {int64_t{4}, int64_t{16}, int64_t{64}, int64_t{256}, n})
-    add(fmt::format("{}", depth), some, [=](const Product& p) { ladder::packed(p, full, depth); });
-  show("rung 5: depth of a panel");
-}
-
-void others(Lesson& lesson, const Matrices& matrices, const Yardsticks& yardsticks) {
-  lesson.section("Other libraries on this machine");
-  lesson.say(
-      R"(The same product by libraries that years of work went into, if they are installed: they are
-      looked for now, and are no part of this program.)");
-  lesson.unchecked();
-  std::vector<Peer> peers = find_peers();
-  const Product p = matrices.product();
-  const int all = num_threads();
-  viz::TableRows rows{
-      {"library", "1 thread", "of peak", fmt::format("{} threads", all), "of peak"}};
-  std::vector<std::vector<double>> speeds(1 + peers.size());
-  for (const int threads : {1, all}) {
-    set_num_threads(threads);
-    std::vector<Timed> jobs{{[&] { matmul(matrices.a, matrices.b); }, matrices.flops()}};
-    for (const Peer& peer : peers) {
-      if (!peer.problem.empty()) continue;
-      peer.set_threads(threads);
-      jobs.push_back({[&] { peer.multiply(p.n, p.a, p.b, p.c); }, matrices.flops()});
-    }
-    race(lesson, "others", jobs, 6);
-    size_t next = 0;
-    speeds[0].push_back(jobs[next++].speed());
-    for (size_t i = 0; i < peers.size(); ++i)
-      if (peers[i].problem.empty()) speeds[i + 1].push_back(jobs[next++].speed());
-  }
-  set_num_threads(all);
-  const auto line = [&](const std::string& name, const std::vector<double>& speed) {
-    return row("{} | {:.1f} GFLOP/s | {:.1f} % | {:.1f} GFLOP/s | {:.1f} %", name, speed[0] / 1e9,
-               100 * speed[0] / yardsticks.peak, speed[1] / 1e9,
-               100 * speed[1] / yardsticks.peak_of_all);
-  };
-  rows.push_back(line("ours", speeds[0]));
-  for (size_t i = 0; i < peers.size(); ++i)
-    rows.push_back(peers[i].problem.empty()
-                       ? line(peers[i].name, speeds[i + 1])
-                       : row("{} | {} |  |  | ", peers[i].name, peers[i].problem));
-  lesson.table(rows);
 }
 
 void way_back(Lesson& lesson) {
@@ -498,13 +345,23 @@ void teach(Lesson& lesson) {
   const Matrices matrices(lesson, size_of(lesson), size_of(lesson));
   six_rewrites(lesson, matrices);
   const std::vector<Climbed> climbed = climb(lesson, matrices, yardsticks);
-  roofline(lesson, climbed, yardsticks);
-  blocks(lesson);
-  others(lesson, matrices, yardsticks);
+  show_roofline(lesson, climbed, yardsticks);
+  try_blocks(lesson, flags);
+  show_peers(lesson, matrices, yardsticks);
   way_back(lesson);
   lesson.change_one_line({
-      {"In src/kernels/ladder/loops.cpp, multiply_reordered, exchange the loops over i and l.",
-       "Same bits.", "make lesson-04"},
+      {"In src/kernels/ladder/loops.cpp, multiply_reordered, exchange the lines of the loops over "
+       "i "
+       "and l.",
+       "Now all of C goes by for each row of B, loaded and stored. The bits are the same; rung 2 "
+       "takes about half as long again.",
+       "make lesson-04 ARGS=\"--quick --n 512\""},
+      {"In the same file, multiply_tiled, delete `clear(p)`.",
+       "Section 3 fails: C still holds what rung 2 has left, and everything is added to that.",
+       "make lesson-04 ARGS=--quick"},
+      {"In lessons/04_matmul.cpp, matmul_by_hand, write `product(dC, *b)`.",
+       "The program ends in section 8: sizes that all differ refuse a forgotten transpose.",
+       "make lesson-04 ARGS=--quick"},
   });
 }
 

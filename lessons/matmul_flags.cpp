@@ -20,7 +20,7 @@ void add_ladder_flags(CLI::App& app, LadderFlags& flags) {
             },
             ""));
   };
-  size("--n", flags.n, 2048, "Rows of each matrix; default: 768, quick 256");
+  size("--n", flags.n, 2048, "Rows of each matrix; default: 640, quick 256");
   size("--tile", flags.tile, 4096, "Rung 3: side of a tile; default: 64");
   size("--rows", flags.rows, 6, "Rungs 4 to 6: rows of the register tile");
   size("--vectors", flags.vectors, 4, "and its vectors; default: as many as fit");

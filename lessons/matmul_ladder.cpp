@@ -66,6 +66,11 @@ RegisterTile register_tile(const LadderFlags& flags) {
   return tile;
 }
 
+double tile_loads(RegisterTile tile) {
+  return static_cast<double>(tile.rows + tile.vectors) /
+         static_cast<double>(tile.rows * tile.vectors);
+}
+
 double tile_bytes(RegisterTile tile) {
   const auto rows = static_cast<double>(tile.rows),
              columns = static_cast<double>(tile.vectors * ladder::lanes());

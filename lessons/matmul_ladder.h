@@ -44,9 +44,19 @@ struct Rung {
 std::vector<Rung> ladder_rungs(const LadderFlags& flags);
 /// The register tile of the flags, at most what the instruction set has registers for.
 RegisterTile register_tile(const LadderFlags& flags);
+/// Loads for one multiply-add of a register tile: a number of A for each row and the vectors of B,
+/// once for all its multiply-adds.
+double tile_loads(RegisterTile tile);
 /// Bytes for one multiply-add of a register tile: it loads a number of A for each row and the
 /// vectors of B, once for all its multiply-adds.
 double tile_bytes(RegisterTile tile);
+
+/// A rung that was timed.
+struct Climbed {
+  std::string name;
+  double bytes, speed;  ///< for a multiply-add; FLOP/s
+  bool threaded;
+};
 
 /// A job, and how often its work would fit into a second.
 struct Timed {

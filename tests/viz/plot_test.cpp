@@ -55,6 +55,31 @@ title
 )");
 }
 
+// Equal distances are equal factors; points have names; 0 has no logarithm and is left out.
+TEST(Plot, LogarithmicAxes) {
+  const Series roof{"roof", {0.1, 1, 10}, {1, 10, 10}};
+  const Series points{"", {1, 0.1, 0, 10}, {1, 10, 5, 0}, Style::points, {"1", "2", "3", "4"}};
+  PlotOptions options{"", "x", 32, 5};
+  options.log_log = true;
+  EXPECT_EQ("\n" + plot({roof, points}, options, ascii), R"(
+    * roof
+10 +2            ***************
+ 5 +         ****
+   |      ***
+ 2 +  ****
+ 1 +**            1
+   ++-------------+------------+
+   0.1            1           10
+                               x
+)");
+  Series unnamed = points;
+  unnamed.labels.pop_back();
+  EXPECT_THROW(plot({unnamed}, options, ascii), Error);
+  const std::string svg = plot_svg({roof, points}, options);
+  EXPECT_NE(svg.find("<title>2, x 0.1: 10</title>"), std::string::npos) << svg;
+  EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
+}
+
 // Every line is as wide as asked at most, and the last one of the frame exactly.
 TEST(Plot, StaysInsideItsWidth) {
   Generator generator(1);
