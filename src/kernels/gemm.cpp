@@ -31,6 +31,7 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
       .k_block = k_block,
       .m_block = std::max(kernel.tile_rows, 2 * elements / std::clamp<int64_t>(g.k, 1, k_block)),
       .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
+      .one_row = g.m == 1 && g.b_row == 1 && g.b_col != 1,
       // A packed panel must be used by more than one tile to be worth its copy.
       .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
 }

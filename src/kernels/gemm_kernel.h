@@ -11,7 +11,8 @@ struct GemmPlan {
   int64_t k_block;  // the sum over k is made in ceil(k / k_block) parts of nearly equal length
   int64_t m_block;  // rows of A that are packed at a time, where their elements are not adjacent
   int64_t n_block;  // columns of B that are packed at a time: a multiple of tile_columns
-  bool pack_b;      // false: B is read where it lies; its columns must be adjacent
+  bool one_row;  // a single row of C, and the columns of B are adjacent numbers: nothing is packed
+  bool pack_b;   // false: B is read where it lies; its columns must be adjacent
 };
 
 template <class T>

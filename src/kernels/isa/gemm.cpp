@@ -36,6 +36,7 @@
 // enters: neither the tile that the element lies in, nor m and n. So the result has the same bits
 // on any number of threads, and a row multiplied alone has the same bits as among others.
 #include "kernels/isa/gemm_pack.h"
+#include "kernels/isa/gemm_row.h"
 #include "kernels/isa/gemm_tile.h"
 #include "kernels/tables.h"
 
@@ -121,6 +122,7 @@ void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, Block<T> block, i
 
 template <class T>
 void multiply(const GemmArgs<T>& g, const GemmPlan& plan, T* packed_b, T* packed_a) {
+  if (plan.one_row) return multiply_row(g, plan.k_block);
   Block<T> block{};
   block.packed_a = packed_a;
   block.packed_b = packed_b;

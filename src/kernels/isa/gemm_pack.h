@@ -2,6 +2,7 @@
 // they read memory strictly forwards and need to know nothing of strides.
 #pragma once
 
+#include "kernels/gemm_kernel.h"
 #include "kernels/isa/loops.h"
 
 namespace gradus::kernels::GRADUS_ISA {
@@ -25,26 +26,30 @@ void pack_rows(T* to, const T* b, int64_t b_row, int64_t k, int64_t n) {
     }
 }
 
-// The columns of B are adjacent numbers, as where B is the transpose of a matrix: blocks of W x W
-// are turned round in registers.
+// Where the columns of B are adjacent numbers, as in the transpose of a matrix: blocks of W x W are
+// turned round in registers. Takes k rows of n columns, both at most W; the rest reads as 0.
+template <class T>
+[[gnu::always_inline]] inline void load_transposed(Vec<T> (&block)[width<T>], const T* b,
+                                                   int64_t b_col, int64_t k, int64_t n) {
+#pragma GCC unroll 16
+  for (int i = 0; i < width<T>; ++i) {
+    block[i] = i < n ? load_next(b + i * b_col, k) : Vec<T>{};
+    __builtin_prefetch(b + (i + width<T>)*b_col, 0, 2);  // the next columns, into the L2 cache
+  }
+  transpose(block);
+}
+
 template <class T>
 void pack_columns(T* to, const T* b, int64_t b_col, int64_t k, int64_t n) {
   constexpr int W = width<T>;
   const int64_t to_row = divide_up(n, W) * W;
   for (int64_t j = 0; j < n; j += W)
     for (int64_t r = 0; r < k; r += W) {
-      const T* from = b + j * b_col + r;
       Vec<T> block[W];
-#pragma GCC unroll 16
-      for (int i = 0; i < W; ++i) {
-        block[i] = i < n - j ? load_next(from + i * b_col, k - r) : Vec<T>{};
-        __builtin_prefetch(from + (i + W) * b_col);
-      }
-      transpose(block);
-      const int64_t rows = min(W, k - r);
+      load_transposed(block, b + j * b_col + r, b_col, k - r, n - j);
 #pragma GCC unroll 16
       for (int i = 0; i < W; ++i)
-        if (i < rows) store(to + (r + i) * to_row + j, block[i]);
+        if (i < k - r) store(to + (r + i) * to_row + j, block[i]);
     }
 }
 
