@@ -88,7 +88,9 @@ std::string marks(const Series& series, const PlotOptions& options, const Scale&
         "<circle class=\"{3}\" cx=\"{1:.1f}\" cy=\"{2:.1f}\" r=\"4\"/>"
         "<text class=\"readout\" x=\"{4:.1f}\" y=\"{5:.1f}\">{0}</text></g>\n",
         tip, x, y, line ? "dot hidden" : "dot", xs.from, readout_y);
-    if (!series.labels.empty()) svg += text_at(x + 7, y - 5, "", series.labels[i]);
+    if (!series.labels.empty())  // right and left in turn, for neighbours may be near
+      svg += text_at(i % 2 == 0 ? x + 8 : x - 8, y + 4.5, i % 2 == 0 ? "" : "text-anchor=\"end\"",
+                     series.labels[i]);
   }
   return svg;
 }
