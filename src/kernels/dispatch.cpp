@@ -16,11 +16,15 @@ struct Tables {
   const Family<Rows>& rows;
   const Family<Optim>& optim;
   const Family<GemmKernel>& gemm;
+  const Family<AttentionKernel>& attention;
   const Family<Peak>& peak;
 };
 
-#define GRADUS_TABLES(isa) \
-  { isa::elementwise_table, isa::rows_table, isa::optim_table, isa::gemm_table, isa::peak_table }
+#define GRADUS_TABLES(isa)                                                      \
+  {                                                                             \
+    isa::elementwise_table, isa::rows_table, isa::optim_table, isa::gemm_table, \
+        isa::attention_table, isa::peak_table                                   \
+  }
 // In the order of enum Isa.
 constexpr Tables all_tables[] = {
     GRADUS_TABLES(portable),
@@ -137,6 +141,10 @@ const GemmKernel<T>& gemm_kernel() {
   return member<T>(current_tables().gemm);
 }
 template <class T>
+const AttentionKernel<T>& attention_kernel() {
+  return member<T>(current_tables().attention);
+}
+template <class T>
 const Peak<T>& peak() {
   return member<T>(current_tables().peak);
 }
@@ -153,6 +161,8 @@ template const Optim<float>& optim();
 template const Optim<double>& optim();
 template const GemmKernel<float>& gemm_kernel();
 template const GemmKernel<double>& gemm_kernel();
+template const AttentionKernel<float>& attention_kernel();
+template const AttentionKernel<double>& attention_kernel();
 template const Peak<float>& peak();
 template const Peak<double>& peak();
 

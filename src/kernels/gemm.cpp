@@ -1,12 +1,10 @@
 // Matrix multiplication, the outer half: a plan from the shape, memory to pack into, shares for the
 // threads. The arithmetic is in isa/gemm.cpp; read that first.
 #include <algorithm>
-#include <cstddef>
-#include <memory>
-#include <new>
 
 #include "kernels/gemm_kernel.h"
 #include "kernels/parallel.h"
+#include "kernels/scratch.h"
 
 namespace gradus::kernels {
 namespace {
@@ -35,30 +33,6 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
       // A packed panel must be used by more than one tile to be worth its copy.
       .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
 }
-
-// Memory that a thread keeps from one product to the next; page-aligned, and never shrinking.
-class Scratch {
- public:
-  template <class T>
-  T* room_for(int64_t count) {
-    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
-    if (bytes > bytes_) {
-      bytes_ = 0;
-      memory_.reset();  // first, so that the two never exist side by side
-      memory_.reset(::operator new(bytes, page));
-      bytes_ = bytes;
-    }
-    return static_cast<T*>(memory_.get());
-  }
-
- private:
-  static constexpr std::align_val_t page{4096};
-  struct Release {
-    void operator()(void* memory) const { ::operator delete(memory, page); }
-  };
-  std::unique_ptr<void, Release> memory_;
-  size_t bytes_ = 0;
-};
 
 // One thread's share, which may be all of it.
 template <class T>

@@ -7,6 +7,7 @@
 // Only dispatch.cpp reads the tables.
 #pragma once
 
+#include "kernels/attention.h"
 #include "kernels/gemm_kernel.h"
 #include "kernels/kernels.h"
 #include "kernels/machine.h"
@@ -20,13 +21,14 @@ struct Family {
   Kernels<double> f64;
 };
 
-#define GRADUS_DECLARE_TABLES(isa)                    \
-  namespace isa {                                     \
-  extern const Family<Elementwise> elementwise_table; \
-  extern const Family<Rows> rows_table;               \
-  extern const Family<Optim> optim_table;             \
-  extern const Family<GemmKernel> gemm_table;         \
-  extern const Family<Peak> peak_table;               \
+#define GRADUS_DECLARE_TABLES(isa)                      \
+  namespace isa {                                       \
+  extern const Family<Elementwise> elementwise_table;   \
+  extern const Family<Rows> rows_table;                 \
+  extern const Family<Optim> optim_table;               \
+  extern const Family<GemmKernel> gemm_table;           \
+  extern const Family<AttentionKernel> attention_table; \
+  extern const Family<Peak> peak_table;                 \
   }
 GRADUS_DECLARE_TABLES(portable)
 GRADUS_DECLARE_TABLES(avx2)  // declared everywhere, defined and used on x86-64 only

@@ -1,29 +1,33 @@
 #include "gradus/ops/attention.h"
 
 #include <cmath>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "gradus/arithmetic.h"
-#include "kernels/kernels.h"
+#include "kernels/attention.h"
 #include "kernels/parallel.h"
-#include "ops/matrix.h"
 
 namespace gradus {
 namespace {
 
-// The matrices over the last two axes of an array of any strides, numbered row-major over the
-// leading axes.
+using kernels::RowMajor;
+
+// The matrices over the last two axes of an array with adjacent columns, numbered row-major over
+// the leading axes. Of an empty handle: no matrices.
 template <class P>
 class Stack {
  public:
   Stack(P* data, const Array& a) : data_(data), shape_(a.shape()), strides_(a.strides()) {}
-  Matrix<P> operator[](int64_t index) const {
+  RowMajor<P> operator[](int64_t index) const {
+    if (data_ == nullptr) return {};
     P* at = data_;
     for (int axis = shape_.rank() - 3; axis >= 0; --axis) {
       at += index % shape_[axis] * strides_[axis];
       index /= shape_[axis];
     }
-    return {at, shape_[-2], shape_[-1], strides_[-2], strides_[-1]};
+    return {at, strides_[-2]};
   }
 
  private:
@@ -33,27 +37,16 @@ class Stack {
 };
 template <class T>
 Stack<const T> reading(const Array& a) {
-  return {a.data<T>(), a};
+  return {a.is_empty_handle() ? nullptr : a.data<T>(), a};
 }
 template <class T>
 Stack<T> writing(Array& a) {
-  return {a.mutable_data<T>(), a};
+  return {a.is_empty_handle() ? nullptr : a.mutable_data<T>(), a};
 }
 
-// C = A B for one matrix each, or C += A B, on this thread.
-template <class T>
-void multiply(Matrix<T> c, Matrix<const T> a, Matrix<const T> b, bool accumulate = false) {
-  kernels::gemm_serial(product(c, a, b, accumulate));
-}
-
-// S = scale S + B
-template <class T>
-void scale_and_add(Matrix<T> s, T scale, Matrix<const T> b) {
-  for (int64_t i = 0; i < s.rows; ++i)
-    for (int64_t j = 0; j < s.cols; ++j) {
-      T& score = s.data[i * s.row_stride + j * s.col_stride];
-      score = scale * score + b.data[i * b.row_stride + j * b.col_stride];
-    }
+// The kernel wants columns adjacent. They nearly always are.
+Array with_adjacent_columns(const Array& a) {
+  return a.numel() == 0 || a.strides()[-1] == 1 ? a : a.clone();
 }
 
 constexpr const char* op = "scaled_dot_product_attention";
@@ -66,8 +59,6 @@ struct Problem {
   bool causal;
   // Query i sees key j only if j <= i + offset.
   int64_t causal_offset() const { return causal ? 0 : tk; }
-  // Heads for each call of parallel_for's function: some 20 us of multiplications.
-  int64_t grain() const { return kernels::grain_for(1 << 20, 2 * tq * tk * (d + dv)); }
 };
 
 Problem problem(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -110,7 +101,7 @@ Array for_scores(const char* what, const Array& a, DType dtype, const Shape& sco
         name(a.dtype()));
   check(broadcast(a.shape(), scores) == scores, "{}: the {} {} does not broadcast to the scores {}",
         op, what, a.shape(), scores);
-  return a.expand(scores);
+  return with_adjacent_columns(a.expand(scores));
 }
 
 // New memory for a result shaped like x but with `cols` columns, which are adjacent. Where the
@@ -122,91 +113,143 @@ Array like_with_columns(const Array& x, int64_t cols) {
   return similar.shape() == shape && similar.strides()[-1] == 1 ? similar : Array(shape, x.dtype());
 }
 
-}  // namespace
+// What forward and backward read, and how they go about it.
+struct Operands {
+  Problem size;
+  kernels::AttentionPlan plan = {};
+  Array q = {}, k = {}, v = {}, mask = {}, bias = {};
 
-// For one head, with S = scale Q K^T + B, P = softmax(S) (rows) and O = P V:
-//   dV = P^T dO,  dP = dO V^T,  dS = P (dP - rowsum(P dP)) [softmax],  dB = dS,
-//   dQ = scale dS K,  dK = scale dS^T Q
-// Keys and values that several heads share get the sum of the heads' dK and dV. P is kept for the
-// backward pass: Tq x Tk numbers a head.
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    const AttentionOptions& options) {
-  const Problem size = problem(q, k, v, options);
-  Shape score_shape = q.shape();
-  score_shape[-1] = size.tk;
-  const bool masked = !options.mask.is_empty_handle(), biased = !options.bias.is_empty_handle();
-  Array mask, bias;
-  if (masked) {  // the kernel wants its columns adjacent
-    mask = for_scores("mask", options.mask.contiguous(), DType::boolean, score_shape);
-    if (mask.strides()[-1] != 1) mask = mask.contiguous();  // it was one column for all keys
+  template <class T>
+  kernels::AttentionHead<T> head(int64_t h) const {
+    const int64_t shared = h / size.group;
+    return {.tq = size.tq,
+            .tk = size.tk,
+            .d = size.d,
+            .dv = size.dv,
+            .q = reading<T>(q)[h],
+            .k = reading<T>(k)[shared],
+            .v = reading<T>(v)[shared],
+            .scale = static_cast<T>(size.scale),
+            .causal_offset = size.causal_offset(),
+            .mask = reading<bool>(mask)[h],
+            .bias = reading<T>(bias)[h]};
   }
-  if (biased) bias = for_scores("bias", options.bias.value(), q.dtype(), score_shape);
-  // The factor that the softmax kernels apply: with a bias, the scores are scaled before.
-  const double factor = biased ? 1 : size.scale;
-  Array probabilities(score_shape, q.dtype());
-  Array out = like_with_columns(q.value(), size.dv);
 
-  dispatch_float(op, q.dtype(), [&]<class T> {
-    const auto Q = reading<T>(q.value()), K = reading<T>(k.value()), V = reading<T>(v.value());
-    const auto O = writing<T>(out), P = writing<T>(probabilities);
-    const Stack<const bool> M(masked ? mask.data<bool>() : nullptr, masked ? mask : probabilities);
-    const auto B = reading<T>(biased ? bias : probabilities);
-    kernels::parallel_for(size.heads, size.grain(), [&](int64_t begin, int64_t end) {
-      for (int64_t h = begin; h < end; ++h) {
-        const int64_t shared = h / size.group;
-        const Matrix<T> p = P[h];
-        multiply<T>(p, Q[h], K[shared].transposed());
-        if (biased) scale_and_add<T>(p, static_cast<T>(size.scale), B[h]);
-        kernels::rows<T>().attention_softmax(p.data, size.tq, size.tk, static_cast<T>(factor),
-                                             size.causal_offset(), masked ? M[h].data : nullptr,
-                                             masked ? M[h].row_stride : 0);
-        multiply<T>(O[h], p, V[shared]);
-      }
+  // Calls f(head, part) for all parts of all heads, a run of `group` heads and one part after
+  // another on the same thread; each call of parallel_for's function is some 20 us of work.
+  template <class F>
+  void for_each_part(int64_t group, F f) const {
+    const int64_t items = size.heads / group * plan.parts;
+    const int64_t cost = group * 2 * size.tq * size.tk * (size.d + size.dv) / plan.parts;
+    kernels::parallel_for(items, kernels::grain_for(1 << 20, cost), [&](int64_t from, int64_t to) {
+      for (int64_t item = from; item < to; ++item)
+        for (int64_t i = 0; i < group; ++i) f(item / plan.parts * group + i, item % plan.parts);
+    });
+  }
+};
+
+Array forward(const Operands& in, Array out, Array& statistics, Array& kept) {
+  dispatch_float(op, out.dtype(), [&]<class T> {
+    const auto o = writing<T>(out), row = writing<T>(statistics), p = writing<T>(kept);
+    in.for_each_part(1, [&](int64_t h, int64_t part) {
+      kernels::attention_forward<T>({.head = in.head<T>(h),
+                                     .o = o[h],
+                                     .maximum = row[h].row(0),
+                                     .inverse_sum = row[h].row(1),
+                                     .kept = p[h].data},
+                                    in.plan, part);
     });
   });
+  return out;
+}
 
-  return record(op, out, {q, k, v, options.bias},
-                [q = saved(q), k = saved(k), v = saved(v), probabilities = saved(probabilities),
-                 size, factor](const Array& dout, Inputs in) {
-                  Array dq = like_with_columns(*q, size.d), dk = like_with_columns(*k, size.d),
-                        dv = like_with_columns(*v, size.dv);
-                  const bool keep = in.wants(3);  // dS of every head, for the bias
-                  Array dscores(keep ? probabilities->shape() : Shape{0, 0}, dout.dtype());
-                  dispatch_float(op, dout.dtype(), [&]<class T> {
-                    const auto Q = reading<T>(*q), K = reading<T>(*k), V = reading<T>(*v),
-                               P = reading<T>(*probabilities), dO = reading<T>(dout);
-                    const auto dQ = writing<T>(dq), dK = writing<T>(dk), dV = writing<T>(dv),
-                               kept = writing<T>(dscores);
-                    // One shared head of keys and values after another: no two threads write to one
-                    // dK, dV.
-                    const auto each_shared = [&](int64_t begin, int64_t end) {
-                      thread_local std::vector<T> scratch;  // dP, then dS, of one head
-                      scratch.resize(static_cast<size_t>(size.tq * size.tk));
-                      for (int64_t h = begin * size.group; h < end * size.group; ++h) {
-                        const int64_t shared = h / size.group;
-                        const bool more = h % size.group > 0;  // than the first of its group
-                        const Matrix<T> dS =
-                            keep ? kept[h] : Matrix<T>(scratch.data(), size.tq, size.tk);
-                        multiply<T>(dV[shared], P[h].transposed(), dO[h], more);
-                        multiply<T>(dS, dO[h], V[shared].transposed());
-                        kernels::rows<T>().attention_softmax_backward(
-                            dS.data, P[h].data, size.tq, size.tk, static_cast<T>(factor));
-                        multiply<T>(dQ[h], dS, K[shared]);
-                        multiply<T>(dK[shared], dS.transposed(), Q[h], more);
-                      }
-                    };
-                    kernels::parallel_for(size.heads / size.group,
-                                          (size.grain() - 1) / size.group + 1, each_shared);
-                  });
-                  if (factor != size.scale) {  // the kernel left dS unscaled
-                    scale_in_place(dq, size.scale);
-                    scale_in_place(dk, size.scale);
-                  }
-                  in.add(0, dq);
-                  in.add(1, dk);
-                  in.add(2, dv);
-                  if (keep) in.add(3, dscores);
-                });
+// The gradients of q, k, v, and of the bias if it is wanted.
+struct Gradients {
+  Array q, k, v, bias;
+};
+
+Gradients backward(const Operands& in, const Array& out, const Array& dout, const Array& statistics,
+                   const Array& kept, bool bias_wanted) {
+  Gradients d{like_with_columns(in.q, in.size.d),
+              like_with_columns(in.k, in.size.d),
+              like_with_columns(in.v, in.size.dv),
+              {}};
+  if (bias_wanted) d.bias = Array::zeros(in.bias.shape(), dout.dtype());
+  // The first part of a head writes to its dQ, each other one to a sum of its own.
+  std::vector<Array> dq = {d.q};
+  while (static_cast<int64_t>(dq.size()) < in.plan.parts) dq.push_back(d.q.empty_like());
+
+  dispatch_float(op, dout.dtype(), [&]<class T> {
+    const auto o = reading<T>(out), d_o = reading<T>(dout), row = reading<T>(statistics),
+               p = reading<T>(kept);
+    const auto dk = writing<T>(d.k), dv = writing<T>(d.v), d_bias = writing<T>(d.bias);
+    std::vector<Stack<T>> dq_of;
+    for (Array& sum : dq) dq_of.push_back(writing<T>(sum));
+    // The heads that share keys and values are together: no two threads write to one dK, dV.
+    in.for_each_part(in.size.group, [&](int64_t h, int64_t part) {
+      const int64_t shared = h / in.size.group;
+      kernels::attention_backward<T>({.head = in.head<T>(h),
+                                      .o = o[h],
+                                      .d_o = d_o[h],
+                                      .maximum = row[h].row(0),
+                                      .inverse_sum = row[h].row(1),
+                                      .kept = p[h].data,
+                                      .dq = dq_of[static_cast<size_t>(part)][h],
+                                      .dk = dk[shared],
+                                      .dv = dv[shared],
+                                      .accumulate = h % in.size.group > 0,
+                                      .d_bias = d_bias[h]},
+                                     in.plan, part);
+    });
+  });
+  dq.front() = Array();  // so that d.q is its only owner
+  for (size_t part = 1; part < dq.size(); ++part) d.q = d.q + dq[part];
+  return d;
+}
+
+}  // namespace
+
+// The kernel (src/kernels/isa/attention.cpp) explains what is computed, and how.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options) {
+  Operands in{.size = problem(q, k, v, options)};
+  Shape score_shape = q.shape();
+  score_shape[-1] = in.size.tk;
+  if (!options.mask.is_empty_handle())
+    in.mask = for_scores("mask", options.mask.contiguous(), DType::boolean, score_shape);
+  if (!options.bias.is_empty_handle())
+    in.bias = for_scores("bias", options.bias.value(), q.dtype(), score_shape);
+  in.q = with_adjacent_columns(q.value());
+  in.k = with_adjacent_columns(k.value());
+  in.v = with_adjacent_columns(v.value());
+  const bool backward_follows =
+      grad_enabled() &&
+      (q.requires_grad() || k.requires_grad() || v.requires_grad() || options.bias.requires_grad());
+  in.plan = kernels::attention_plan(in.size.heads, in.size.tq, in.size.tk, backward_follows);
+
+  Shape statistics_shape = q.shape();  // of each query two numbers: (..., 2, Tq)
+  statistics_shape[-2] = 2;
+  statistics_shape[-1] = in.size.tq;
+  Array statistics(statistics_shape, q.dtype()), kept;
+  if (in.plan.keep) kept = Array(score_shape, q.dtype());
+  const Array out = forward(in, like_with_columns(q.value(), in.size.dv), statistics, kept);
+  const auto saved_if_any = [](const Array& a) {
+    return a.is_empty_handle() ? std::optional<Saved>() : saved(a);
+  };
+  const auto get = [](const std::optional<Saved>& a) { return a ? **a : Array(); };
+  return record(
+      op, out, {q, k, v, options.bias},
+      [size = in.size, plan = in.plan, q = saved(in.q), k = saved(in.k), v = saved(in.v),
+       mask = saved_if_any(in.mask), bias = saved_if_any(in.bias), kept = saved_if_any(kept),
+       out = saved(out), statistics = saved(statistics), get](const Array& dout, Inputs inputs) {
+        const Operands operands{size, plan, *q, *k, *v, get(mask), get(bias)};
+        Gradients d = backward(operands, *out, with_adjacent_columns(dout), *statistics, get(kept),
+                               inputs.wants(3));
+        inputs.add(0, std::move(d.q));
+        inputs.add(1, std::move(d.k));
+        inputs.add(2, std::move(d.v));
+        if (inputs.wants(3)) inputs.add(3, std::move(d.bias));
+      });
 }
 
 Array key_padding_mask(const std::vector<int64_t>& lengths, int64_t padded) {

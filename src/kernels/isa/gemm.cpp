@@ -43,10 +43,6 @@
 namespace gradus::kernels::GRADUS_ISA {
 namespace {
 
-// The step that divides n into as few pieces of at most `most` as possible, all nearly equal: a
-// last tile of one row would keep the FMA units waiting.
-int64_t even_step(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
-
 // A block of B and all that its products with A need.
 template <class T>
 struct Block {

@@ -12,6 +12,10 @@ constexpr int64_t min(int64_t x, int64_t y) { return x < y ? x : y; }
 constexpr int64_t max(int64_t x, int64_t y) { return x < y ? y : x; }
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
+// The step that divides n into as few pieces of at most `most` as possible, all nearly equal: a
+// last tile of one row would keep the FMA units waiting.
+int64_t even_step(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
+
 // ---- B -----------------------------------------------------------------------------------------
 // A panel of B, (k, n), is stored row after row, each padded with zeros to whole vectors.
 

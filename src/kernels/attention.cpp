@@ -1,0 +1,71 @@
+// Attention, the outer half: which way to go, tiles of which size, memory to work in. The
+// arithmetic is in isa/attention.cpp; read that first.
+#include "kernels/attention.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/scratch.h"
+
+namespace gradus::kernels {
+namespace {
+
+AttentionTuning tuning;
+
+// A tile of scores is 128 KiB in float32; in the backward pass two of them, and the packed parts of
+// Q, K, V and dO, fill most of an L2 cache of 1 MiB.
+constexpr int64_t key_block = 256, query_block = 128;
+// Measured: up to so many keys it is quicker to keep the probabilities than to compute them again.
+constexpr int64_t most_kept_keys = key_block;
+// With fewer heads than this, each is divided into parts.
+constexpr int64_t least_items = 8;
+
+int64_t blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
+
+}  // namespace
+
+ScopedAttentionTuning::ScopedAttentionTuning(const AttentionTuning& t)
+    : previous_(std::exchange(tuning, t)) {}
+ScopedAttentionTuning::~ScopedAttentionTuning() { tuning = previous_; }
+
+AttentionPlan attention_plan(int64_t heads, int64_t tq, int64_t tk, bool backward) {
+  using Way = AttentionTuning::Way;
+  const auto choose = [](int64_t tuned, int64_t ours) { return tuned > 0 ? tuned : ours; };
+  AttentionPlan plan{.keep = backward && tk <= most_kept_keys,
+                     .query_block = choose(tuning.query_block, query_block),
+                     .key_block = choose(tuning.key_block, key_block),
+                     .parts = 1};
+  if (tuning.way == Way::tiled) plan.keep = false;
+  if (tuning.way == Way::materialised) {
+    plan.keep = backward;
+    plan.key_block = std::max<int64_t>(1, tk);
+  }
+  plan.keep = plan.keep && tk <= plan.key_block;
+  // A tile is cut to the size of the problem, and a part has at least a block.
+  plan.query_block = std::clamp<int64_t>(tq, 1, plan.query_block);
+  plan.key_block = std::clamp<int64_t>(tk, 1, plan.key_block);
+  const int64_t wanted = choose(tuning.parts, blocks(least_items, std::max<int64_t>(1, heads)));
+  plan.parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, blocks(tk, plan.key_block)));
+  return plan;
+}
+
+template <class T>
+void attention_forward(const AttentionForward<T>& args, const AttentionPlan& plan, int64_t part) {
+  thread_local Scratch scratch;
+  const AttentionKernel<T>& kernel = attention_kernel<T>();
+  kernel.forward(args, plan, part, scratch.room_for<T>(kernel.forward_room(args.head, plan)));
+}
+
+template <class T>
+void attention_backward(const AttentionBackward<T>& args, const AttentionPlan& plan, int64_t part) {
+  thread_local Scratch scratch;
+  const AttentionKernel<T>& kernel = attention_kernel<T>();
+  kernel.backward(args, plan, part, scratch.room_for<T>(kernel.backward_room(args.head, plan)));
+}
+
+template void attention_forward(const AttentionForward<float>&, const AttentionPlan&, int64_t);
+template void attention_forward(const AttentionForward<double>&, const AttentionPlan&, int64_t);
+template void attention_backward(const AttentionBackward<float>&, const AttentionPlan&, int64_t);
+template void attention_backward(const AttentionBackward<double>&, const AttentionPlan&, int64_t);
+
+}  // namespace gradus::kernels
