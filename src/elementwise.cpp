@@ -7,7 +7,7 @@ namespace gradus {
 namespace {
 // Elements of a chunk: some 10 us of tanh, and two chunks are the least that is divided.
 constexpr int64_t worth = 1 << 14;
-}
+}  // namespace
 
 Array unary(const char* op, const Array& x_any) {
   check(!x_any.is_empty_handle(), "{}: this handle holds no array", op);

@@ -2,7 +2,8 @@
 //
 // An op is one line of the tables at the end of this file; the loops it runs in are written once.
 //
-// Errors over all floats, in units in the last place (vec_math.h has those of exp, log, tanh, erf):
+// The worst errors among 70 million floats of all sizes, in units in the last place (vec_math.h has
+// those of exp, log, tanh and erf):
 //
 //   sigmoid 2.71   silu 3.54   gelu 7.25   gelu_tanh 2.5 from x = -1 on, 195 below
 //
