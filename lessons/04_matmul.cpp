@@ -288,7 +288,8 @@ std::vector<Climbed> climb(Lesson& lesson, const Matrices& matrices, Yardsticks&
   lesson.say(
       R"(The best of several trials, the rungs taking turns. The share is that of one thread's peak,
       for the last two that of all threads. Loads are numbers or vectors, for each multiply-add of
-      numbers or vectors.)");
+      numbers or vectors. Other programs that share the caches of this machine slow all rungs down,
+      the peak least, for it touches no memory.)");
   lesson.unchecked();
   const auto share = [&](size_t i) {
     return jobs[i].speed() / (rungs[i].threaded ? yardsticks.peak_of_all : yardsticks.peak);
@@ -354,7 +355,7 @@ void teach(Lesson& lesson) {
        "i "
        "and l.",
        "Now all of C goes by for each row of B, loaded and stored. The bits are the same; rung 2 "
-       "takes about half as long again.",
+       "took half as long again here.",
        "make lesson-04 ARGS=\"--quick --n 512\""},
       {"In the same file, multiply_tiled, delete `clear(p)`.",
        "Section 3 fails: C still holds what rung 2 has left, and everything is added to that.",
@@ -372,7 +373,7 @@ int main(int argc, char** argv) {
   using namespace gradus::lessons;
   return run(argc, argv,
              {.number = 4,
-              .seconds = 10,
+              .seconds = 8,
               .quick_seconds = 2,
               .more_flags = [](CLI::App& app) { add_ladder_flags(app, flags); }},
              teach);
