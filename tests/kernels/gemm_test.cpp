@@ -128,9 +128,12 @@ TYPED_TEST(Gemm, AgreesWithPlainLoopsOnEveryTailAndLayout) {
     const auto& kernel = gemm_kernel<TypeParam>();
     const int64_t lanes = kernel.lanes, tile = kernel.tile_columns;
     int option = 0;
-    for (int64_t m = 1; m <= 2 * kernel.tile_rows + 1; ++m)
-      for (int64_t n : {int64_t{1}, lanes - 1, lanes, lanes + 1, 2 * lanes + 1, tile - 1, tile,
-                        tile + 1, 2 * tile + 1})
+    std::vector<int64_t> widths;
+    for (int64_t n = 1; n <= 2 * lanes + 1; ++n) widths.push_back(n);
+    for (int64_t n : {tile - 1, tile, tile + 1, 2 * tile + 1, int64_t{65}}) widths.push_back(n);
+    for (int64_t m : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{4}, int64_t{5}, int64_t{6},
+                      int64_t{7}, int64_t{11}, 2 * kernel.tile_rows + 1})
+      for (int64_t n : widths)
         for (int64_t k : {0, 1, 3, 17, 33})
           for (Layout a : layouts)
             for (Layout b : layouts) {

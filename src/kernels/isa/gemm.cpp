@@ -19,15 +19,17 @@
 //       +---------------+  |      +------+              stay in registers while k runs.
 //       |               |  |
 //         A, read where    C
-//         it lies: six rows of k_block numbers stay in the L1 cache
+//         it lies: six rows of 768 numbers, 18 KiB, are near while panels of B pass by
 //
-//   for each block of k                    few, because each visits all of C
-//     for each block of columns            packs the block of B
-//       for each six rows                  which stay in L1 ...
-//         for each tile_columns columns    ... while panel after panel of B passes by
-//           for each k                     multiply_tile: 4 vectors of B times 6 numbers of A
+//   for each block of k                    few, because each visits all of C (multiply)
+//     for each m_block rows                only where A is transposed: packs them (multiply_rows)
+//       for each block of columns          packs the block of B
+//         for each six rows                multiply_block
+//           for each tile_columns columns  a panel of B comes from the L2 cache
+//             for each k                   multiply_tile: 4 vectors of B times 6 numbers of A
 //
-// The last line is the whole secret. Its 24 vector multiply-adds keep two FMA units busy for 12
+// gemm_tile.h holds the tile, gemm_pack.h the packing, gemm_row.h the product of a single row. The
+// last line is the whole secret. Its 24 vector multiply-adds keep two FMA units busy for 12
 // cycles, while the 10 loads that they need take 5. With one row to a tile, there would be more
 // loads than multiply-adds.
 //

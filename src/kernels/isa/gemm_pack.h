@@ -38,7 +38,7 @@ template <class T>
 #pragma GCC unroll 16
   for (int i = 0; i < width<T>; ++i) {
     block[i] = i < n ? load_next(b + i * b_col, k) : Vec<T>{};
-    __builtin_prefetch(b + (i + width<T>)*b_col, 0, 2);  // the next columns, into the L2 cache
+    __builtin_prefetch(b + (i + width<T>)*b_col);  // the next columns
   }
   transpose(block);
 }
