@@ -78,6 +78,26 @@ def pytorch_step(threads):
     return f"PyTorch {torch.__version__}", step
 
 
+def attention(threads, sizes, heads=12, width=64, seconds=1.5):
+    """PyTorch's causal scaled_dot_product_attention, forward and backward: for each size BxT a line
+    `attention B T best-milliseconds`."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.set_num_threads(threads)
+    for batch, length in (map(int, size.split("x")) for size in sizes):
+        q, k, v = (torch.randn(batch, heads, length, width, requires_grad=True) for _ in range(3))
+        gradient, best = torch.randn(batch, heads, length, width), math.inf
+        begin, trials = time.perf_counter(), 0
+        while trials < 4 or time.perf_counter() - begin < seconds:
+            start = time.perf_counter()
+            F.scaled_dot_product_attention(q, k, v, is_causal=True).backward(gradient)
+            best = min(best, time.perf_counter() - start)
+            q.grad = k.grad = v.grad = None
+            trials += 1
+        print(f"attention {batch} {length} {1e3 * best:.4f}", flush=True)
+
+
 PEERS = [pytorch_step]
 
 
@@ -110,8 +130,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Times a GPT training step in other libraries.")
     parser.add_argument("--steps", type=positive, default=200)
     parser.add_argument("--threads", type=positive, help="default: one run with 1 and one with 2")
+    parser.add_argument("--job", choices=["step", "attention"], default="step")
+    parser.add_argument("--sizes", nargs="+", default=["1x64"], help="of attention: batch x length, as in 1x64 4x64")
     options = parser.parse_args()
-    if options.threads:
+    if options.job == "attention":
+        attention(options.threads or 1, options.sizes)
+    elif options.threads:
         for peer in PEERS:
             measure(peer, options.threads, options.steps)
     else:  # a fresh process each: a thread pool keeps its size and peak memory never falls
