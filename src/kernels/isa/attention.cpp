@@ -91,9 +91,8 @@ struct Extent {
 };
 
 // C = A B, or C += A B, where extent(i, rows) says how much of it for the rows i, i + 1, ....
-// The rest of C is not touched, except that columns are completed to whole vectors. A has adjacent
-// columns.
-template <bool a_packed = false, class T, class F>
+// The rest of C is not touched, except that columns are completed to whole vectors.
+template <OrderOfA order = OrderOfA::rows, class T, class F>
 void multiply(RowMajor<T> c, RowMajor<const T> a, int64_t rows, const Panels<T>& b, bool accumulate,
               F extent) {
   constexpr int W = width<T>;
@@ -105,26 +104,26 @@ void multiply(RowMajor<T> c, RowMajor<const T> a, int64_t rows, const Panels<T>&
       const int64_t n = min(panel, round_up(part.columns - j, W)), vectors = divide_up(n, W);
       if (n <= 0) continue;
       const int64_t b_row = b.row ? b.row : round_up(panel, W);
-      multiply_tile_of<a_packed>(m, vectors,
-                                 Tile<T>{.k = max(0, part.k_end - part.k_begin),
-                                         .a = a.row(i) + part.k_begin * (a_packed ? m : 1),
-                                         .a_row = a.stride,
-                                         .b = b.data + j * b.k + part.k_begin * b_row,
-                                         .b_row = b_row,
-                                         .c = c.row(i) + j,
-                                         .c_row = c.stride,
-                                         .last_lanes = n - (vectors - 1) * W,
-                                         .accumulate = accumulate,
-                                         .bias = nullptr});
+      multiply_tile_of<order>(
+          m, vectors,
+          Tile<T>{.k = max(0, part.k_end - part.k_begin),
+                  .a = order == OrderOfA::rows ? a.row(i) + part.k_begin : a.row(part.k_begin) + i,
+                  .a_step = a.stride,
+                  .b = b.data + j * b.k + part.k_begin * b_row,
+                  .b_row = b_row,
+                  .c = c.row(i) + j,
+                  .c_row = c.stride,
+                  .last_lanes = n - (vectors - 1) * W,
+                  .accumulate = accumulate,
+                  .bias = nullptr});
     }
 }
 
-// The same with A^T, for an A (k, rows): its tiles of `rows` are packed first.
+// The same with A^T, for an A (k, rows), which is read in place.
 template <class T, class F>
-void multiply_transposed(RowMajor<T> c, T* to, RowMajor<const T> a, int64_t rows,
-                         const Panels<T>& b, bool accumulate, F extent) {
-  pack_a(to, a.data, 1, a.stride, rows, even_step(rows, tile_rows), b.k);
-  multiply<true>(c, {to, b.k}, rows, b, accumulate, extent);
+void multiply_transposed(RowMajor<T> c, RowMajor<const T> a, int64_t rows, const Panels<T>& b,
+                         bool accumulate, F extent) {
+  multiply<OrderOfA::columns>(c, a, rows, b, accumulate, extent);
 }
 
 // What the queries of a tile see of its keys: query r the first r + shift of them, at least none
@@ -355,7 +354,7 @@ void forward(const AttentionForward<T>& a, const AttentionPlan& plan, int64_t pa
 // ---- backward ----------------------------------------------------------------------------------
 
 struct BackwardRoom {
-  int64_t k_transposed, v_transposed, k, q, d_o, a, p, dp, d, end;
+  int64_t k_transposed, v_transposed, k, q, d_o, p, dp, d, end;
 };
 template <class T>
 BackwardRoom backward_layout(const AttentionHead<T>& h, const AttentionPlan& plan) {
@@ -366,8 +365,7 @@ BackwardRoom backward_layout(const AttentionHead<T>& h, const AttentionPlan& pla
   at.k = at.v_transposed + room(h.dv, plan.key_block);
   at.q = at.k + room(plan.key_block, h.d);
   at.d_o = at.q + room(plan.query_block, h.d);
-  at.a = at.d_o + room(plan.query_block, h.dv);
-  at.p = at.a + room(plan.query_block, plan.key_block);
+  at.p = at.d_o + room(plan.query_block, h.dv);
   at.dp = at.p + (plan.keep ? 0 : tile);
   at.d = at.dp + tile;
   at.end = at.d + round_up(h.tq, width<T>);
@@ -421,9 +419,9 @@ void backward(const AttentionBackward<T>& a, const AttentionPlan& plan, int64_t 
         softmax_backward_step(tile, r, p.row(r), plan.keep, dp.row(r), a.maximum[i0 + r],
                               a.inverse_sum[i0 + r], d[i0 + r],
                               a.d_bias.data ? a.d_bias.row(i0 + r) + j0 : nullptr);
-      multiply_transposed(dv, scratch + at.a, {p.data, p.stride}, seen, d_o, !dk_begins,
+      multiply_transposed(dv, {p.data, p.stride}, seen, d_o, !dk_begins,
                           tile.stairs.over_queries(h.dv));
-      multiply_transposed(dk, scratch + at.a, {dp.data, dp.stride}, seen, q, !dk_begins,
+      multiply_transposed(dk, {dp.data, dp.stride}, seen, q, !dk_begins,
                           tile.stairs.over_queries(h.d));
       multiply(dq, {dp.data, dp.stride}, queries, k, !dq_begins, tile.stairs.over_keys(h.d));
       if (dk_begins) {

@@ -83,7 +83,7 @@ void multiply_block(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& 
       Tile<T> tile{
           .k = block.k,
           .a = a_packed ? block.packed_a + i * block.k : g.a + (i0 + i) * g.a_row + block.k0,
-          .a_row = g.a_row,
+          .a_step = g.a_row,
           .b = block.packed_b + j * block.k,
           .b_row = vectors * W,
           .c = g.c + (i0 + i) * g.c_row + block.j0 + j,
@@ -95,7 +95,7 @@ void multiply_block(const GemmArgs<T>& g, const GemmPlan& plan, const Block<T>& 
         tile.b = g.b + block.k0 * g.b_row + block.j0 + j;
         tile.b_row = g.b_row;
       }
-      multiply_tile_of<a_packed>(rows, vectors, tile);
+      multiply_tile_of<a_packed ? OrderOfA::packed : OrderOfA::rows>(rows, vectors, tile);
     }
 }
 

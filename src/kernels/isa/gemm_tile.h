@@ -15,12 +15,19 @@ constexpr int tile_vectors = 4;
 constexpr int tile_vectors = 2;
 #endif
 
+// How the tile's part of A lies in memory.
+enum class OrderOfA {
+  rows,     // the elements of a row are adjacent
+  columns,  // those of a column are, and columns are a_step apart: a transposed matrix, in place
+  packed,   // one column of the tile after another
+};
+
 template <class T>
 struct Tile {
   int64_t k;
   const T* a;
-  int64_t a_row;  // between the rows of A, whose elements are adjacent; not used if A is packed
-  const T* b;     // of each row, whole vectors may be read
+  int64_t a_step;  // from row to row, or from column to column; not used if A is packed
+  const T* b;      // of each row, whole vectors may be read
   int64_t b_row;
   T* c;
   int64_t c_row;
@@ -46,7 +53,7 @@ template <int rows, int vectors, class T>
   }
 }
 
-template <int rows, int vectors, bool a_packed, class T>
+template <int rows, int vectors, OrderOfA order, class T>
 void multiply_tile(const Tile<T>& t) {
   constexpr int W = width<T>;
   const auto lanes = [&](int j) { return j == vectors - 1 ? t.last_lanes : W; };
@@ -60,10 +67,10 @@ void multiply_tile(const Tile<T>& t) {
   }
 
   // Four steps share the instructions of the loop.
-  constexpr int64_t a_col = a_packed ? rows : 1;
+  const int64_t a_col = order == OrderOfA::packed ? rows : order == OrderOfA::rows ? 1 : t.a_step;
   const T* a[rows];
 #pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i) a[i] = t.a + i * (a_packed ? 1 : t.a_row);
+  for (int i = 0; i < rows; ++i) a[i] = t.a + i * (order == OrderOfA::rows ? t.a_step : 1);
   const T *b = t.b, *c_row = t.c;
   const int64_t b_row = t.b_row;
   int64_t k = 0;
@@ -75,7 +82,11 @@ void multiply_tile(const Tile<T>& t) {
       c_row += t.c_row;
     }
 #pragma GCC unroll 4
-    for (int s = 0; s < 4; ++s, b += b_row) add_outer_product(c, a, (k + s) * a_col, b);
+    for (int s = 0; s < 4; ++s, b += b_row) {
+      // Each column is in another cache line, far away.
+      if (order == OrderOfA::columns) __builtin_prefetch(a[0] + (k + s + 16) * a_col);
+      add_outer_product(c, a, (k + s) * a_col, b);
+    }
   }
 #pragma GCC unroll 1
   for (; k < t.k; ++k, b += b_row) add_outer_product(c, a, k * a_col, b);
@@ -90,13 +101,13 @@ void multiply_tile(const Tile<T>& t) {
 }
 
 // Calls the multiply_tile made for this many rows and vectors: the edges of C have smaller tiles.
-template <bool a_packed, int rows = tile_rows, int vectors = tile_vectors, class T>
+template <OrderOfA order, int rows = tile_rows, int vectors = tile_vectors, class T>
 void multiply_tile_of(int64_t r, int64_t v, const Tile<T>& t) {
   if constexpr (rows > 1)
-    if (r < rows) return multiply_tile_of<a_packed, rows - 1, vectors>(r, v, t);
+    if (r < rows) return multiply_tile_of<order, rows - 1, vectors>(r, v, t);
   if constexpr (vectors > 1)
-    if (v < vectors) return multiply_tile_of<a_packed, rows, vectors - 1>(r, v, t);
-  multiply_tile<rows, vectors, a_packed>(t);
+    if (v < vectors) return multiply_tile_of<order, rows, vectors - 1>(r, v, t);
+  multiply_tile<rows, vectors, order>(t);
 }
 
 }  // namespace
