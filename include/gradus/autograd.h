@@ -60,6 +60,9 @@ class Inputs {
   /// Whether input i needs a gradient at all: ask before you compute one. \throws Error if there is
   /// no input i.
   bool wants(size_t i) const { return node(i) != nullptr; }
+  /// Whether a gradient has arrived at input i before: add and buffer would add to it. \throws
+  /// Error if there is no input i.
+  bool has_share(size_t i) const { return wants(i) && !node(i)->grad.is_empty_handle(); }
   /// Adds g to the gradient of input i, if it wants one. Where the input was broadcast to g's
   /// shape, g is summed back to the input's own shape first. \throws Error if there is no input i,
   /// or g does not fit it in shape or dtype.

@@ -137,19 +137,22 @@ struct Rows {
 
 // ---- optimisers ---------------------------------------------------------------------------------
 
-// What a step needs besides the arrays. `l2` is a weight decay that goes through the gradient, g +
-// l2 p.
+// What a step needs besides the arrays. First g *= gradient_scale; `l2` is a weight decay that goes
+// through the gradient, g + l2 p.
 struct AdamStep {
   double learning_rate, beta1, beta2, epsilon;
   double weight_decay;                  // decoupled: straight off the parameter
   double l2, correction1, correction2;  // the corrections are 1 - beta^t
+  double gradient_scale = 1;
 };
 struct SGDStep {
   double learning_rate, momentum, l2;
   bool nesterov;
+  double gradient_scale = 1;
 };
 struct RMSPropStep {
   double learning_rate, alpha, epsilon, momentum, l2;
+  double gradient_scale = 1;
 };
 
 // Each in the order of its namesake in torch.optim, on n adjacent elements.

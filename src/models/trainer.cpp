@@ -34,8 +34,7 @@ Trainer::Trainer(const GPTConfig& model, const TrainingConfig& training, const d
       weights_and_dropout_(training.seed, Stream::weights_and_dropout),
       batches_(training.seed, Stream::batches),
       model_(model, weights_and_dropout_),
-      parameters_(model_.named_parameters()),
-      optimizer_(parameters_, training.adamw) {}
+      optimizer_(model_.named_parameters(), training.adamw) {}
 
 double Trainer::learning_rate() const {
   const optim::WarmupCosine schedule{.peak = training_.learning_rate,
@@ -53,8 +52,7 @@ double Trainer::step() {
   check(std::isfinite(loss.item()), "training: the loss of step {} is {}", steps_done_ + 1,
         loss.item());
   loss.backward();
-  optim::clip_grad_norm(parameters_, training_.clip);
-  optimizer_.step(learning_rate());
+  optimizer_.clipped_step(learning_rate(), training_.clip);
   ++steps_done_;
   return loss.item();
 }

@@ -3,6 +3,18 @@
 #include "gradus/arithmetic.h"
 
 namespace gradus {
+namespace {
+
+// Adds a b to the gradient of input i: the first share to arrive becomes the gradient, a later one
+// is added to it while it is computed.
+void add_product(Inputs& in, size_t i, const Array& a, const Array& b) {
+  if (in.has_share(i))
+    gemm_accumulate(in.buffer(i), a, b);
+  else
+    in.add(i, gemm(a, b));
+}
+
+}  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1),
@@ -29,9 +41,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                                                                                 Inputs in) {
                   const Array dy = dy_any.reshape({rows->size(0), weight->size(0)});
                   if (in.wants(0)) in.add(0, gemm(dy, *weight).reshape(shape));  // dx = dy W
-                  if (in.wants(1))
-                    gemm_accumulate(in.buffer(1), transposed(dy), *rows);  // dW += dyT x
-                  if (in.wants(2)) in.add(2, sum(dy, {0}));                // db = sum of rows
+                  if (in.wants(1)) add_product(in, 1, transposed(dy), *rows);    // dW = dyT x
+                  if (in.wants(2)) in.add(2, sum(dy, {0}));                      // db = sum of rows
                 });
 }
 

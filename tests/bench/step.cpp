@@ -102,8 +102,7 @@ class Training {
  public:
   explicit Training(const Workload& w)
       : model_(w.config, generator_),
-        parameters_(model_.named_parameters()),
-        optimizer_(parameters_, {}),
+        optimizer_(model_.named_parameters(), {}),
         tokens_(random_tokens(w, 0)),
         targets_(random_tokens(w, 1)) {}
 
@@ -113,8 +112,7 @@ class Training {
     if (clock) clock->next(rest);
     loss.backward();
     if (clock) clock->next(optimiser);
-    optim::clip_grad_norm(parameters_, 1.0);
-    optimizer_.step(1e-3);
+    optimizer_.clipped_step(1e-3, 1.0);
     if (clock) clock->next(rest);
   }
 
@@ -129,7 +127,6 @@ class Training {
 
   Generator generator_{1337};
   models::GPT model_;
-  std::vector<nn::NamedParameter> parameters_;
   optim::AdamW optimizer_;
   Array tokens_, targets_;
 };

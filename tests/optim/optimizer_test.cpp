@@ -2,9 +2,11 @@
 #include "gradus/optim/optimizer.h"
 
 #include <cmath>
+#include <memory>
 
 #include "gradus/arithmetic.h"
 #include "gradus/ops.h"
+#include "kernels/parallel.h"
 #include "support.h"
 
 namespace gradus::optim {
@@ -270,6 +272,78 @@ TEST(ClipGradNorm, ANormThatIsNotFiniteIsAnErrorAndTheGradientsStay) {
             "clip_grad_norm: the largest norm must be positive, got 0");
   EXPECT_EQ(error_of([] { clip_grad_norm({}, NAN); }),
             "clip_grad_norm: the largest norm must be positive, got nan");
+}
+
+TEST(ClippedStep, IsClippingAndThenAStepToTheBitAndLeavesTheGradients) {
+  const auto optimizers = [](const std::vector<NamedParameter>& p) {
+    std::vector<std::unique_ptr<Optimizer>> all;
+    all.push_back(std::make_unique<AdamW>(p));
+    all.push_back(std::make_unique<Adam>(p));
+    all.push_back(std::make_unique<SGD>(p, SGDOptions{.momentum = 0.9, .nesterov = true}));
+    all.push_back(std::make_unique<RMSProp>(p, RMSPropOptions{.momentum = 0.5}));
+    return all;
+  };
+  test::on_every_isa([&] {
+    for (const DType dtype : {DType::float32, DType::float64})
+      for (size_t kind = 0; kind < 4; ++kind) {
+        const std::vector<NamedParameter> one = some_parameters(dtype),
+                                          other = some_parameters(dtype);
+        const auto in_two = std::move(optimizers(one)[kind]),
+                   at_once = std::move(optimizers(other)[kind]);
+        bool clipped = false, spared = false;
+        for (uint64_t t = 1; t <= 8; ++t) {
+          give_gradients(one, t);
+          give_gradients(other, t);
+          one[1].second.zero_grad();  // one has none
+          other[1].second.zero_grad();
+          const Array before = other[0].second.grad().clone();
+          const double norm = clip_grad_norm(one, 0.5);
+          in_two->step(0.01);
+          EXPECT_EQ(at_once->clipped_step(0.01, 0.5), norm);
+          (norm > 0.5 ? clipped : spared) = true;
+          EXPECT_TRUE(same_bits(other[0].second.grad(), before));
+          for (size_t i = 0; i < one.size(); ++i)
+            EXPECT_TRUE(same_bits(one[i].second.value(), other[i].second.value())) << one[i].first;
+        }
+        EXPECT_TRUE(clipped && spared);
+      }
+  });
+}
+
+TEST(ClippedStep, AnErrorChangesNothing) {
+  const std::vector<NamedParameter> parameters = some_parameters();
+  AdamW adamw(parameters);
+  EXPECT_NE(error_of([&] { adamw.clipped_step(0.1, 1); }).find("has a gradient"),
+            std::string::npos);
+  give_gradients(parameters, 3);
+  parameters[2].second.backward(Array::full(Shape{}, std::nan(""), DType::float64));
+  const Array before = parameters[0].second.value().clone();
+  EXPECT_EQ(error_of([&] { adamw.clipped_step(0.1, 1); }),
+            "clip_grad_norm: the gradient's norm is nan");
+  EXPECT_EQ(error_of([&] { adamw.clipped_step(0.1, 0); }),
+            "clip_grad_norm: the largest norm must be positive, got 0");
+  EXPECT_TRUE(same_bits(parameters[0].second.value(), before));
+  EXPECT_EQ(adamw.steps(), 0);
+}
+
+TEST(Optimizer, MovesParametersOfAnySizeTheSameWayOnAnyNumberOfThreads) {
+  const kernels::ScopedGrain grain(100);  // chunks that begin and end inside parameters
+  std::vector<std::vector<Array>> results;
+  for (const int threads : {1, 2, 3}) {
+    const test::ScopedThreads scope(threads);
+    std::vector<NamedParameter> parameters;
+    for (const int64_t size : {1, 99, 100, 101, 7, 1000, 1})
+      parameters.push_back({fmt::format("p{}", parameters.size()),
+                            parameter(random_array({size}, static_cast<uint64_t>(size)))});
+    AdamW adamw(parameters);
+    give_gradients(parameters, 3);
+    const double norm = adamw.clipped_step(0.1, 1);
+    std::vector<Array> values = {Array::scalar(norm, DType::float64)};
+    for (const auto& [name, p] : parameters) values.push_back(p.value());
+    for (size_t i = 0; !results.empty() && i < values.size(); ++i)
+      EXPECT_TRUE(same_bits(values[i], results.front()[i])) << threads << " threads, array " << i;
+    results.push_back(values);
+  }
 }
 
 }  // namespace

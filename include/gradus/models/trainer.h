@@ -67,7 +67,6 @@ class Trainer {
   const data::Corpus& corpus_;
   Generator weights_and_dropout_, batches_;
   GPT model_;
-  std::vector<nn::NamedParameter> parameters_;
   optim::AdamW optimizer_;
   int64_t steps_done_ = 0;
 };

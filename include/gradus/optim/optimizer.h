@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "gradus/nn/module.h"
@@ -26,6 +27,10 @@ class Optimizer {
   /// One step in place; a parameter without a gradient is left alone. \throws Error if none has
   /// one, or for a learning rate that is negative or not finite; then nothing has been changed.
   void step(double learning_rate);
+  /// clip_grad_norm on this optimiser's parameters and a step, with one pass over the memory less:
+  /// the gradients are scaled as they are read, and stay as they are. Returns their norm. \throws
+  /// Error as clip_grad_norm and step; then nothing has been changed.
+  double clipped_step(double learning_rate, double max_norm);
 
   /// Steps made so far.
   int64_t steps() const { return steps_; }
@@ -42,9 +47,25 @@ class Optimizer {
   Optimizer(const char* name, std::vector<nn::NamedParameter> parameters,
             std::vector<std::string> moments);
 
-  /// Moves one parameter. All arrays are contiguous and of one shape and dtype.
-  virtual void update(Array& value, std::vector<Array>& moments, const Array& gradient,
-                      double learning_rate) = 0;
+  /// Adjacent elements of one parameter, of its moments and of its gradient.
+  template <class T>
+  struct Stretch {
+    T* value;                       ///< to be moved
+    T *first_moment, *last_moment;  ///< null if there are none; the same if there is one
+    const T* gradient;              ///< to be scaled as Step says
+    int64_t n;                      ///< how many elements
+    bool is_matrix;                 ///< the parameter has two axes or more
+  };
+  /// One in either dtype.
+  using AnyStretch = std::variant<Stretch<float>, Stretch<double>>;
+  /// What is the same for all parameters in one step.
+  struct Step {
+    double learning_rate;   ///< of this step
+    double gradient_scale;  ///< a factor of every gradient
+  };
+
+  /// Moves a stretch; called by several threads at once, each with another one.
+  virtual void update(const AnyStretch& stretch, const Step& step) const = 0;
 
  private:
   struct Slot {
@@ -52,6 +73,8 @@ class Optimizer {
     Tensor parameter;
     std::vector<Array> moments;
   };
+  void check_step(double learning_rate) const;
+  void move(const Step& step);
   const char* name_;
   std::vector<std::string> moment_names_;
   std::vector<Slot> slots_;
@@ -76,7 +99,7 @@ class SGD : public Optimizer {
   explicit SGD(std::vector<nn::NamedParameter> parameters, const SGDOptions& options = {});
 
  private:
-  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  void update(const AnyStretch&, const Step&) const override;
   SGDOptions options_;
 };
 
@@ -99,7 +122,7 @@ class RMSProp : public Optimizer {
   explicit RMSProp(std::vector<nn::NamedParameter> parameters, const RMSPropOptions& options = {});
 
  private:
-  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  void update(const AnyStretch&, const Step&) const override;
   RMSPropOptions options_;
 };
 
@@ -122,7 +145,7 @@ class Adam : public Optimizer {
   explicit Adam(std::vector<nn::NamedParameter> parameters, const AdamOptions& options = {});
 
  private:
-  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  void update(const AnyStretch&, const Step&) const override;
   AdamOptions options_;
 };
 
@@ -145,7 +168,7 @@ class AdamW : public Optimizer {
   explicit AdamW(std::vector<nn::NamedParameter> parameters, const AdamWOptions& options = {});
 
  private:
-  void update(Array&, std::vector<Array>&, const Array&, double) override;
+  void update(const AnyStretch&, const Step&) const override;
   AdamWOptions options_;
 };
 
