@@ -16,14 +16,19 @@ int64_t sample(const Array& logits, const Sampling& sampling, Generator& generat
   for (const double s : score) check(!std::isnan(s), "sample: a logit is NaN");
 
   // Tokens from the likeliest down; among equals the smaller id comes first, so that a seed decides
-  // alone.
+  // alone. Only as many as may be drawn are put in order.
   std::vector<int64_t> order(score.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return score[static_cast<size_t>(a)] > score[static_cast<size_t>(b)];
-  });
-  if (sampling.temperature == 0) return order.front();
-  if (sampling.top_k > 0) order.resize(std::min(order.size(), static_cast<size_t>(sampling.top_k)));
+  const auto likelier = [&](int64_t a, int64_t b) {
+    const double x = score[static_cast<size_t>(a)], y = score[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  if (sampling.temperature == 0) return *std::ranges::min_element(order, likelier);
+  if (const auto k = static_cast<size_t>(sampling.top_k); k > 0 && k < order.size()) {
+    std::ranges::nth_element(order, order.begin() + sampling.top_k, likelier);
+    order.resize(k);
+  }
+  std::ranges::sort(order, likelier);
 
   std::vector<double> weight;  // exp((logit - largest) / temperature), unnormalised
   const double largest = score[static_cast<size_t>(order.front())];
