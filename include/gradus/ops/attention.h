@@ -35,6 +35,13 @@ struct AttentionOptions {
 ///
 /// A query that may look at nothing gets zeros, and sends no gradient. Strided views, such as heads
 /// cut out of one projection, are read where they lie; the result's axes lie in memory as q's do.
+///
+/// Memory: for backward, up to 256 keys the probabilities are kept, Tq x Tk numbers a head; beyond,
+/// two numbers for each query, and the scores are computed again in tiles (FlashAttention: Dao,
+/// 2023). Only a mask, a bias and a bias's gradient that are themselves Tq x Tk, or that broadcast
+/// along the keys, take so much. A query has the same bits alone as among others, and with the same
+/// keys before it whatever comes after them, at any length: a cache of keys and values writes what a
+/// pass over the whole text writes.
 /// \throws Error if the shapes or dtypes do not fit, or a mask is not bool.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
