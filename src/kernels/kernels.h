@@ -98,15 +98,6 @@ struct Rows {
   // dx = dy - exp(y) sum_j dy_j; dx may be dy.
   void (*log_softmax_backward)(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols);
 
-  // The softmax inside attention, in place on one head's scores s: (rows, cols), dense.
-  // p_ij = softmax over the visible j of scale * s_ij, and 0 where j is not visible. Column j is
-  // visible to row i if j <= i + causal_offset (pass cols for "no causal rule") and if mask is null
-  // or mask[i * mask_stride + j] is true. A row that sees nothing is all zeros.
-  void (*attention_softmax)(T* s, int64_t rows, int64_t cols, T scale, int64_t causal_offset,
-                            const bool* mask, int64_t mask_stride);
-  // In place: dp <- scale * p (dp - sum_j p_j dp_j), the gradient of the scores. 0 where p is 0.
-  void (*attention_softmax_backward)(T* dp, const T* p, int64_t rows, int64_t cols, T scale);
-
   // y = (x - mean) rstd * weight + bias, rstd = 1 / sqrt(var + eps), var with divisor cols,
   // two-pass. mean, rstd: (rows). weight, bias: (cols), bias may be null. If mean is null, 0 stands
   // in its place: then rstd = 1 / sqrt(mean of x^2 + eps), which is RMS normalisation.

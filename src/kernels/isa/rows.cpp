@@ -18,14 +18,13 @@ T finite_or_zero(T max) {
   return max == -Constants<T>::infinity ? T(0) : max;
 }
 
-// y_j = e_j / sum_k e_k with e_j = exp(z_j - max_k z_k), where the function logit(j, n - j) is the
-// vector of the logits z_j, ... The sum is at least 1, unless every logit is -inf: then it is 0,
-// and so is the row.
-template <class T, class F>
-void softmax_row(T* y, int64_t n, F logit) {
-  const T max = finite_or_zero(maximum<T>(n, logit));
+// y_j = e_j / sum_k e_k with e_j = exp(x_j - max_k x_k). The sum is at least 1, unless every logit
+// is -inf: then it is 0, and so is the row.
+template <class T>
+void softmax_row(T* y, const T* x, int64_t n) {
+  const T max = finite_or_zero(maximum<T>(n, each(x)));
   const auto exponentiate = [=](int64_t j, int64_t left) {
-    const Vec<T> e = exp<T>(logit(j, left) - max);
+    const Vec<T> e = exp<T>(load_next(x + j, left) - max);
     store_next(y + j, e, left);
     return e;
   };
@@ -37,60 +36,27 @@ void softmax_row(T* y, int64_t n, F logit) {
 
 // From y_j = e_j / sum_k e_k follows dy_j/dx_i = y_j ([i == j] - y_i), and so
 //   dx_i = sum_j dy_j y_j ([i == j] - y_i) = y_i (dy_i - sum_j y_j dy_j).
-// With x replaced by scale x, the chain rule adds the factor scale.
 // Where y is 0, x has no influence: dx is 0 there, whatever dy holds.
 template <class T>
-void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n, T scale) {
+void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n) {
   const auto times = [](Vec<T> p, Vec<T> g) { return select(p == T(0), Vec<T>{}, p * g); };
   const auto product = [=](int64_t j, int64_t left) {
     return times(load_next(y + j, left), load_next(dy + j, left));
   };
   const T dot = sum<T>(n, product);
-  const auto gradient = [=](Vec<T> p, Vec<T> g) { return times(scale * p, g - dot); };
+  const auto gradient = [=](Vec<T> p, Vec<T> g) { return times(p, g - dot); };
   map(dx, n, gradient, each(y), each(dy));
 }
 
 template <class T>
 void softmax(T* y, const T* x, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i) softmax_row(y + i * cols, cols, each(x + i * cols));
+  for (int64_t i = 0; i < rows; ++i) softmax_row(y + i * cols, x + i * cols, cols);
 }
 
 template <class T>
 void softmax_backward(T* dx, const T* dy, const T* y, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows; ++i)
-    softmax_backward_row(dx + i * cols, dy + i * cols, y + i * cols, cols, T(1));
-}
-
-// Only the columns that a row may see are exponentiated, in whole vectors; their hidden lanes, with
-// a logit of -inf, and all vectors after them become 0.
-template <class T>
-void attention_softmax(T* s, int64_t rows, int64_t cols, T scale, int64_t causal_offset,
-                       const bool* mask, int64_t mask_stride) {
-  const Vec<T> hidden = broadcast(-Constants<T>::infinity);
-  for (int64_t i = 0; i < rows; ++i, s += cols) {
-    int64_t visible = i + causal_offset + 1;
-    visible = visible < 0 ? 0 : visible > cols ? cols : visible;
-    const int64_t whole = (visible + width<T> - 1) / width<T> * width<T>;
-    const int64_t n = whole < cols ? whole : cols;
-    const auto scaled = [=](int64_t j, int64_t left) {
-      return select(first_lanes<T>(visible - j), scale * load_next(s + j, left), hidden);
-    };
-    if (mask == nullptr) {
-      softmax_row(s, n, scaled);
-    } else {
-      const bool* see = mask + i * mask_stride;
-      for (int64_t j = 0; j < n; j += width<T>)
-        store_next(s + j, select(load_mask<T>(see + j, n - j), scaled(j, n - j), hidden), n - j);
-      softmax_row(s, n, each(s));
-    }
-    for (int64_t j = n; j < cols; j += width<T>) store_next(s + j, Vec<T>{}, cols - j);
-  }
-}
-
-template <class T>
-void attention_softmax_backward(T* dp, const T* p, int64_t rows, int64_t cols, T scale) {
-  for (int64_t i = 0; i < rows; ++i)
-    softmax_backward_row(dp + i * cols, dp + i * cols, p + i * cols, cols, scale);
+    softmax_backward_row(dx + i * cols, dy + i * cols, y + i * cols, cols);
 }
 
 // ---- the logarithm of softmax, and cross-entropy -----------------------------------------------
@@ -312,8 +278,6 @@ constexpr Rows<T> make_table() {
           .softmax_backward = softmax_backward<T>,
           .log_softmax = log_softmax<T>,
           .log_softmax_backward = log_softmax_backward<T>,
-          .attention_softmax = attention_softmax<T>,
-          .attention_softmax_backward = attention_softmax_backward<T>,
           .layer_norm = layer_norm<T>,
           .layer_norm_backward = layer_norm_backward<T>,
           .cross_entropy = cross_entropy<T>,
