@@ -311,5 +311,37 @@ TEST(GPTErrors, NameTheTokensThatDoNotFit) {
             "gpt: 9 tokens exceed the context of 8");
 }
 
+// ---- memory (invariant 3)
+
+// Contexts on both sides of the choice between kept probabilities and tiles.
+TEST(GPT, TrainingAsksForNoFreshMemoryAfterTheSecondStep) {
+  if (!test::memory_is_pooled) GTEST_SKIP() << "AddressSanitizer sees every allocation";
+  for (const int threads : {1, 2})
+    for (const int64_t context : {16, 256}) {
+      const test::ScopedThreads scope(threads);
+      release_pooled_memory();
+      GPTConfig c = small();
+      c.context = context;
+      c.bias = nn::Bias::learned;
+      c.dropout = 0.1;
+      Generator generator(1);
+      GPT model(c, generator);
+      optim::AdamW adamw(model.named_parameters());
+      const Array tokens = tokens_of({2, context}, 11);
+      size_t after_two = 0;
+      for (int step = 1; step <= 5; ++step) {
+        model.zero_grad();
+        model.loss(tokens, tokens).backward();
+        adamw.clipped_step(1e-3, 1);
+        if (step == 2) after_two = memory_stats().fresh;
+        if (step > 2) {
+          EXPECT_EQ(memory_stats().fresh, after_two)
+              << "step " << step << ", context " << context << ", threads " << threads;
+        }
+      }
+      EXPECT_GT(after_two, 0);
+    }
+}
+
 }  // namespace
 }  // namespace gradus::models
