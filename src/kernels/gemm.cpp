@@ -15,6 +15,8 @@ GemmTuning tuning;
 constexpr int64_t packed_bytes = 512 << 10;
 // The part of a row of A in one block: six of them fill half of an L1 cache of 32 KiB.
 constexpr int64_t row_bytes = 3 << 10;
+// The same where A is transposed: it is packed, and half as deep its block leaves room in L2.
+constexpr int64_t packed_row_bytes = row_bytes / 2;
 // Some 10 us of work; below that a fork costs more than it brings.
 constexpr int64_t parallel_flops = 1'000'000;
 
@@ -22,7 +24,8 @@ template <class T>
 GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   constexpr int64_t size = sizeof(T);
   const auto choose = [](int64_t tuned, int64_t ours) { return tuned > 0 ? tuned : ours; };
-  const int64_t k_block = choose(tuning.k_block, row_bytes / size);
+  const int64_t k_block =
+      choose(tuning.k_block, (g.a_col == 1 ? row_bytes : packed_row_bytes) / size);
   const int64_t elements = choose(tuning.block_elements, packed_bytes / size);
   const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
   return {

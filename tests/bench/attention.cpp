@@ -193,6 +193,7 @@ void attention_section(Report& report) {
       "at a "
       "time beyond result and gradients. PyTorch is measured before and after us.");
   PeerTimes peer;
+  report.doing("PyTorch, before");
   ask(report, peer);
   struct Row {
     Size size;
@@ -202,10 +203,11 @@ void attention_section(Report& report) {
   std::vector<Row> rows;
   for (const Size& s : sizes(report.options)) {
     Row row{s, {}, 0, 0};
+    report.doing(fmt::format("{} x {} tokens", s.batch, s.length));
     for (const int threads : report.options.threads) {
       set_num_threads(threads);
       const auto work = std::make_shared<Work>(s.batch, s.length);
-      const std::vector<double> seconds = race(jobs(work), report.options.patience());
+      const std::vector<double> seconds = race(jobs(work), report.options.patience()).best;
       if (row.seconds.empty()) row.seconds = seconds;
       for (size_t i = 0; i < seconds.size(); ++i)
         row.seconds[i] = std::min(row.seconds[i], seconds[i]);
@@ -215,6 +217,7 @@ void attention_section(Report& report) {
     rows.push_back(row);
     release_pooled_memory();
   }
+  report.doing("PyTorch, after");
   ask(report, peer);
 
   report.columns({"batch x T ", " Gradus", "materialised", " tiled", "whole matrices", "PyTorch",

@@ -29,28 +29,38 @@ size_t length(std::string_view text) {
 
 }  // namespace
 
-std::vector<double> race(const std::vector<Job>& contestants, double seconds) {
-  constexpr double trial =
-      1e-3;  // long enough for the clock, short enough to fall between disturbances
-  std::vector<int64_t> times;
-  std::vector<double> best;
+Times race(const std::vector<Job>& contestants, double seconds) {
+  // Long enough for the clock, short enough to fall between disturbances.
+  constexpr double trial = 1e-3;
+  constexpr size_t fewest_rounds = 5;
+  std::vector<int64_t> repeats;
   for (const Job& job : contestants) {
     job();  // touches all memory
     const double once = seconds_for(job, 1);
-    times.push_back(std::max<int64_t>(1, static_cast<int64_t>(trial / std::max(once, 1e-9))));
-    best.push_back(once);
+    repeats.push_back(std::max<int64_t>(1, static_cast<int64_t>(trial / std::max(once, 1e-9))));
   }
+  std::vector<std::vector<double>> rounds(contestants.size());  // seconds of each contestant
   const Clock::time_point start = Clock::now();
   const double all = seconds * static_cast<double>(contestants.size());
-  for (int round = 0;
-       round < 3 || std::chrono::duration<double>(Clock::now() - start).count() < all; ++round)
+  while (rounds[0].size() < fewest_rounds ||
+         std::chrono::duration<double>(Clock::now() - start).count() < all)
     for (size_t i = 0; i < contestants.size(); ++i)
-      best[i] =
-          std::min(best[i], seconds_for(contestants[i], times[i]) / static_cast<double>(times[i]));
-  return best;
+      rounds[i].push_back(seconds_for(contestants[i], repeats[i]) /
+                          static_cast<double>(repeats[i]));
+
+  Times times;
+  for (const std::vector<double>& own : rounds) {
+    times.best.push_back(std::ranges::min(own));
+    std::vector<double> ratios;
+    for (size_t r = 0; r < own.size(); ++r) ratios.push_back(own[r] / rounds[0][r]);
+    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+    std::ranges::nth_element(ratios, middle);
+    times.beside_first.push_back(*middle);
+  }
+  return times;
 }
 
-std::vector<double> race(const Contest& contest, double seconds) {
+Times race(const Contest& contest, double seconds) {
   set_num_threads(contest.threads);
   return race(contest.prepare(), seconds);
 }
@@ -79,6 +89,8 @@ void Report::write(std::string_view line) {
 }
 void Report::heading(std::string_view text) { write(fmt::format("\n## {}\n", text)); }
 void Report::say(std::string_view line) { write(fmt::format("{}\n", line)); }
+
+void Report::doing(std::string_view what) const { fmt::print(stderr, "measuring {}\n", what); }
 
 void Report::columns(std::vector<std::string> names) {
   widths_.clear();

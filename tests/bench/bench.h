@@ -30,13 +30,20 @@ struct Contest {
   std::function<std::vector<Job>()> prepare;
 };
 
-// Seconds for the job of each contestant: the best of many short trials. The contestants take
-// turns, so that a change in the machine's mood meets all of them; whatever disturbs a trial makes
-// it longer, so the best one is nearest to the truth. `seconds` is the time to spend on each
-// contestant.
-std::vector<double> race(const std::vector<Job>& contestants, double seconds);
+// What a race found, for each contestant.
+struct Times {
+  // Seconds of one job: the best of many short trials. Whatever disturbs a trial makes it longer,
+  // so the best one is nearest to the truth.
+  std::vector<double> best;
+  // Its time over the first one's: the median over the rounds, each of which is over before the
+  // machine's mood has changed. 2 is half as fast.
+  std::vector<double> beside_first;
+};
+
+// The contestants take turns, round after round. `seconds` is the time to spend on each of them.
+Times race(const std::vector<Job>& contestants, double seconds);
 // The same for a contest: sets its threads, prepares it, and frees its memory.
-std::vector<double> race(const Contest& contest, double seconds);
+Times race(const Contest& contest, double seconds);
 
 // What the user asked for.
 struct Options {
@@ -63,6 +70,8 @@ class Report {
   Yardsticks yardsticks;
 
   void heading(std::string_view text);
+  // What is being measured now: told to the person who waits, on standard error, and not kept.
+  void doing(std::string_view what) const;
   void say(std::string_view line);  // a paragraph
   // A table: its columns' names, then row after row, the widths being those of the names at least.
   // Columns whose name ends in a blank are set flush left.

@@ -297,14 +297,17 @@ void elements_section(Report& report) {
                   "from memory", "a copy", "times the copy"});
   for (const Case& c : cases()) {
     const double patience = report.options.patience();
-    const std::vector<double> cached = race(beside_plain_loop(c, c.cached), patience);
-    const std::vector<double> large = race(beside_memory(c), patience);
+    const Times cached = race(beside_plain_loop(c, c.cached), patience);
+    const Times large = race(beside_memory(c), patience);
     const double small = 1e9 / static_cast<double>(c.cached.elements()),
                  big = 1e9 / static_cast<double>(c.large.elements());
     report.row({c.name, fmt::format("{}x{}", c.cached.rows, c.cached.cols),
-                fmt::format("{:.3f}", cached[0] * small), fmt::format("{:.3f}", cached[1] * small),
-                fmt::format("{:.1f}", cached[1] / cached[0]), fmt::format("{:.3f}", large[0] * big),
-                fmt::format("{:.3f}", large[1] * big), fmt::format("{:.2f}", large[0] / large[1])});
+                fmt::format("{:.3f}", cached.best[0] * small),
+                fmt::format("{:.3f}", cached.best[1] * small),
+                fmt::format("{:.1f}", cached.beside_first[1]),
+                fmt::format("{:.3f}", large.best[0] * big),
+                fmt::format("{:.3f}", large.best[1] * big),
+                fmt::format("{:.2f}", 1 / large.beside_first[1])});
   }
   report.end_table();
 }

@@ -160,7 +160,7 @@ Yardstick read_yardstick(const Product& p, int threads) {
 // Per second: operations of a product of many rows, bytes of weights of a product of one.
 struct Result {
   double ours, limit;
-  std::vector<double> peers;
+  std::vector<double> beside;  // times the speed of each peer
   double share() const { return ours / limit; }
 };
 
@@ -169,11 +169,11 @@ Result measure(const Product& p, int threads, double patience, bool with_peers =
   const Yardstick yardstick = p.m == 1 ? read_yardstick(p, threads) : fma_yardstick(threads);
   std::vector<Job> jobs = prepare(p, threads, with_peers);
   jobs.push_back(yardstick.job);
-  const std::vector<double> seconds = race(jobs, patience);
+  const Times times = race(jobs, patience);
   const double work = p.m == 1 ? weight_bytes(p) : flops_of(p);
   Result result{
-      .ours = work / seconds.front(), .limit = yardstick.work / seconds.back(), .peers = {}};
-  for (size_t i = 1; i + 1 < seconds.size(); ++i) result.peers.push_back(work / seconds[i]);
+      .ours = work / times.best.front(), .limit = yardstick.work / times.best.back(), .beside = {}};
+  result.beside.assign(times.beside_first.begin() + 1, times.beside_first.end() - 1);
   return result;
 }
 
@@ -188,7 +188,7 @@ struct Summary {
 
   void add(const Result& r) {
     shares.push_back(r.share());
-    for (size_t i = 0; i < r.peers.size(); ++i) ratios[i].push_back(r.ours / r.peers[i]);
+    for (size_t i = 0; i < r.beside.size(); ++i) ratios[i].push_back(r.beside[i]);
   }
   void say(Report& report, std::string_view limit) const {
     std::string text =
@@ -205,7 +205,7 @@ std::vector<std::string> with_peers(std::vector<std::string> names) {
   return names;
 }
 std::vector<std::string> with_ratios(std::vector<std::string> cells, const Result& r) {
-  for (const double peer : r.peers) cells.push_back(times(r.ours / peer));
+  for (const double peer : r.beside) cells.push_back(times(peer));
   return cells;
 }
 
@@ -285,7 +285,8 @@ void gemm_section(Report& report) {
     report.say(peer + " is left out: it was not there when this program was built.");
   report.say(
       "N and T say whether A and B are read as they lie or transposed: NT is x W^T. All "
-      "contestants and the peak take turns; best times.");
+      "contestants and the peak take turns. GFLOP/s are the best of many trials, ratios the median "
+      "over the turns.");
   const std::vector<Product> products = products_for(report.options);
   std::vector<double> alone;
   for (const int threads : report.options.threads) {

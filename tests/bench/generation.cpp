@@ -91,6 +91,7 @@ void generation_section(Report& report) {
                   "of the limit", "ms a token", "linear", "attention", "drawing", "rest"});
   const int64_t cache = kernels::this_machine().l3;
   for (const Workload& w : workloads()) {
+    report.doing(w.name);
     Generator generator(1337);
     const models::GPT model(w.config, generator);
     const double bytes = bytes_of_a_token(w.config);

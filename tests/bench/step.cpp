@@ -221,11 +221,13 @@ std::string milliseconds(double seconds) {
   return fmt::format("{:.{}f}", 1e3 * seconds, seconds < 0.1 ? 2 : 0);
 }
 
-void time_table(Report& report, const std::vector<Entry>& entries) {
+// Measures every model on every number of threads; each has its row as soon as it is known.
+std::vector<Entry> time_table(Report& report) {
+  std::vector<Entry> entries;
   report.columns({"step of           ", "threads", "floor, ms", "best, ms", "median, ms",
                   "best / floor", "fresh bytes", "resident, MiB", "PyTorch: best, ms", "median, ms",
                   "resident, MiB"});
-  for (const Entry& e : entries) {
+  const auto add_row = [&](const Entry& e) {
     std::vector<std::string> row = {e.workload->name,
                                     fmt::format("{}", e.threads),
                                     milliseconds(e.floor),
@@ -241,8 +243,16 @@ void time_table(Report& report, const std::vector<Entry>& entries) {
     else
       row.insert(row.end(), 3, "-");
     report.row(row);
-  }
+  };
+  for (const Workload& w : workloads())
+    for (const int threads : report.options.threads) {
+      report.doing(fmt::format("{} on {} thread{}, in turns with PyTorch", w.name, threads,
+                               threads == 1 ? "" : "s"));
+      entries.push_back(measure(report, w, threads));
+      add_row(entries.back());
+    }
   report.end_table();
+  return entries;
 }
 
 // The better number of threads counts, for each side.
@@ -288,10 +298,7 @@ void step_section(Report& report) {
       "Clear the gradients, forward, loss, backward, clip to norm 1, AdamW, on one batch. The "
       "floor "
       "is the time of the step's multiplications alone at the FMA peak, measured around it.");
-  std::vector<Entry> entries;
-  for (const Workload& w : workloads())
-    for (const int threads : report.options.threads) entries.push_back(measure(report, w, threads));
-  time_table(report, entries);
+  const std::vector<Entry> entries = time_table(report);
   compare_with_pytorch(report, entries);
   part_table(report, entries);
 }

@@ -71,20 +71,25 @@ void pack_panel(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int6
 
 // Rows of A, in tiles of tile_rows; each tile is stored column after column. Needed where the
 // elements of a row are not adjacent. Where those of a column are, all tiles together use whole
-// cache lines.
+// cache lines: those of 16 columns stay in L1 while one tile after another takes its part of them.
+// (One column for all tiles would write to as many pages at a time as there are tiles.)
 template <class T>
 void pack_a(T* to, const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t tile_rows,
             int64_t k) {
-  for (int64_t l = 0; l < k; ++l, a += a_col)
+  constexpr int64_t columns = 16;
+  for (int64_t l0 = 0; l0 < k; l0 += columns)
     for (int64_t i = 0; i < m; i += tile_rows) {
       const int64_t rows = min(tile_rows, m - i);
-      T* column = to + i * k + l * rows;
-      __builtin_prefetch(a + i * a_row + 8 * a_col);
-      if (a_row == 1) {
-        for (int64_t r = 0; r < rows; r += width<T>)
-          store_next(column + r, load_next(a + i + r, rows - r), rows - r);
-      } else {
-        for (int64_t r = 0; r < rows; ++r) column[r] = a[(i + r) * a_row];
+      for (int64_t l = l0; l < min(l0 + columns, k); ++l) {
+        const T* from = a + i * a_row + l * a_col;
+        T* column = to + i * k + l * rows;
+        __builtin_prefetch(from + columns * a_col);
+        if (a_row == 1) {
+          for (int64_t r = 0; r < rows; r += width<T>)
+            store_next(column + r, load_next(from + r, rows - r), rows - r);
+        } else {
+          for (int64_t r = 0; r < rows; ++r) column[r] = from[r * a_row];
+        }
       }
     }
 }
