@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <sys/wait.h>
 #include <algorithm>
 #include <chrono>
-#include <sys/wait.h>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
