@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "gradus/arithmetic.h"
 #include "gradus/threads.h"
@@ -57,12 +58,13 @@ double Matrices::flops() const {
          static_cast<double>(product_.k);
 }
 
+void Matrices::forget_result() const { std::fill_n(product_.c, c_.numel(), std::nanf("")); }
 Tensor Matrices::result() const { return Tensor(c_.clone()); }
 
 RegisterTile register_tile(const LadderFlags& flags) {
   RegisterTile tile = ladder::largest_register_tile();
-  if (flags.rows > 0) tile.rows = flags.rows;
-  if (flags.vectors > 0) tile.vectors = flags.vectors;
+  if (flags.rows > 0) tile.rows = std::min(tile.rows, flags.rows);
+  if (flags.vectors > 0) tile.vectors = std::min(tile.vectors, flags.vectors);
   return tile;
 }
 

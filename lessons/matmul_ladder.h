@@ -24,6 +24,8 @@ class Matrices {
   Matrices(Lesson& lesson, int64_t m, int64_t n, int64_t gap = 0);
   Product product() const { return product_; }
   double flops() const;
+  /// Fills C with NaN.
+  void forget_result() const;
   /// C, as the rung that ran last has left it.
   Tensor result() const;
   Tensor a, b;  ///< (m, n + gap), (n, n + gap)
@@ -44,11 +46,9 @@ struct Rung {
 std::vector<Rung> ladder_rungs(const LadderFlags& flags);
 /// The register tile of the flags, at most what the instruction set has registers for.
 RegisterTile register_tile(const LadderFlags& flags);
-/// Loads for one multiply-add of a register tile: a number of A for each row and the vectors of B,
-/// once for all its multiply-adds.
+/// Loads, and bytes, for one multiply-add of a register tile: it loads a number of A for each row
+/// and the vectors of B, once for all its multiply-adds.
 double tile_loads(RegisterTile tile);
-/// Bytes for one multiply-add of a register tile: it loads a number of A for each row and the
-/// vectors of B, once for all its multiply-adds.
 double tile_bytes(RegisterTile tile);
 
 /// A rung that was timed.

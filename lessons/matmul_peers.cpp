@@ -50,9 +50,6 @@ Peer find_onednn() {
 }
 
 Peer find_openblas() {
-  // These force a kernel and a cache size on OpenBLAS that may be wrong for this machine.
-  ::unsetenv("OPENBLAS_CORETYPE");
-  ::unsetenv("OPENBLAS_L2_SIZE");
   // void cblas_sgemm(order, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   using Sgemm = void(int, int, int, int, int, int, float, const float*, int, const float*, int,
                      float, float*, int);

@@ -5,9 +5,9 @@
 
 namespace gradus {
 
-// For a row held with target t, s = softmax(held) and q_j = [j = t], or (1 - e) [j = t] + e / V if
+// For a row x_i with target t, s = softmax(x_i) and q_j = [j = t], or (1 - e) [j = t] + e / V if
 // smoothed by e:
-//   loss_i = log sum_j exp(heldj) - sum_j q_j heldj,   dheldj = dloss_i (s_j - q_j)
+//   loss_i = log sum_j exp(x_ij) - sum_j q_j x_ij,   dx_ij = dloss_i (s_j - q_j)
 Tensor cross_entropy(const Tensor& logits, const Array& targets_any,
                      const CrossEntropyOptions& options) {
   check(logits.rank() >= 1, "cross_entropy: logits must be (..., classes), got {}", logits.shape());

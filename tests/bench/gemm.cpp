@@ -127,7 +127,8 @@ Contest contest_of(const Product& p, int threads) {
 
 // The speed of a machine wanders by a tenth within seconds. So a product is held against the peak,
 // or against the bandwidth, that was measured between its own trials, best against best.
-float sinks[1024][16];  // what a thread's yardstick comes to, in a cache line of its own
+alignas(
+    64) float sinks[1024][16];  // what a thread's yardstick comes to, in a cache line of its own
 struct Yardstick {
   double work;  // floating-point operations, or bytes, of one job
   Job job;

@@ -14,22 +14,24 @@
 
 namespace {
 
-// Settings that would spoil a measurement are read before main: start again without them.
-void without_crippling_settings(char** argv) {
-  bool found = false;
-  for (const char* name : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "GOMP_SPINCOUNT"})
-    if (std::getenv(name) != nullptr) {
-      unsetenv(name);
-      found = true;
-    }
-  if (found) execv("/proc/self/exe", argv);
+// Libraries read their settings before main: start again with those that a measurement needs. We
+// wait for threads as a lesson does (lessons/run.cpp), and nobody tells OpenBLAS what CPU this is.
+void with_settings_for_measuring(char** argv) {
+  const char* wait = std::getenv("GOMP_SPINCOUNT");
+  bool changed = wait == nullptr || std::string_view(wait) != "2000";
+  ::setenv("GOMP_SPINCOUNT", "2000", 1);
+  for (const char* name : {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}) {
+    changed = changed || std::getenv(name) != nullptr;
+    ::unsetenv(name);
+  }
+  if (changed) ::execv("/proc/self/exe", argv);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
   using namespace gradus::bench;
-  without_crippling_settings(argv);
+  with_settings_for_measuring(argv);
   Options options;
   std::string into;
   CLI::App app("Measures how fast Gradus is on this machine, beside its limits and its rivals.");
@@ -53,6 +55,7 @@ int main(int argc, char** argv) try {
   }
   std::erase_if(options.threads,
                 [&](int t) { return t > 1 && t > gradus::kernels::this_machine().cores; });
+  if (options.threads.empty()) options.threads = {1};
 
   Report report(options);
   report.heading("The machine, before");

@@ -46,8 +46,7 @@ double step_flops(const models::GPTConfig& c, int64_t batch, int64_t time) {
 
 enum Part { gemm, attention, norm, loss, optimiser, gelu, rest, parts };
 constexpr std::array<const char*, parts> part_names = {
-    "GEMM (linear)",      "attention",          "norm", "loss",
-    "clipping and AdamW", "GELU (of the rest)", "rest"};
+    "GEMM (linear)", "attention", "norm", "loss", "clipping and AdamW", "GELU", "rest"};
 
 Part part_of(std::string_view op) {
   static const std::map<std::string_view, Part> known = {

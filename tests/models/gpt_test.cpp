@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "gradus/optim/optimizer.h"
+#include "kernels/attention.h"
 #include "nn/module_check.h"
 
 namespace gradus::models {
@@ -316,8 +317,10 @@ TEST(GPTErrors, NameTheTokensThatDoNotFit) {
 // Contexts on both sides of the choice between kept probabilities and tiles.
 TEST(GPT, TrainingAsksForNoFreshMemoryAfterTheSecondStep) {
   if (!test::memory_is_pooled) GTEST_SKIP() << "AddressSanitizer sees every allocation";
+  ASSERT_TRUE(kernels::attention_plan(8, 16, 16, true).keep);
+  ASSERT_FALSE(kernels::attention_plan(8, 300, 300, true).keep);
   for (const int threads : {1, 2})
-    for (const int64_t context : {16, 256}) {
+    for (const int64_t context : {16, 300}) {
       const test::ScopedThreads scope(threads);
       release_pooled_memory();
       GPTConfig c = small();

@@ -206,6 +206,37 @@ TEST(Attention, OfNothing) {
   EXPECT_EQ(mean.value().to_vector(), (std::vector<double>{3, 3}));
 }
 
+// A row that stands for all rows has a stride of 0 between them: it is read as often as there are
+// rows.
+TEST(Attention, ReadsArraysThatAreExpandedAlongTheTokens) {
+  on_every_isa([] {
+    for (const int64_t width : {4, 8, 16, 32, 64})
+      for (const int64_t tokens : {1, 5, 6, 7, 20}) {
+        const Shape row{2, 1, width}, all{2, tokens, width};
+        const auto draw = [](const Shape& shape, uint64_t seed) {
+          return random_array(shape, seed, DType::float32);
+        };
+        const Array one[] = {draw(row, 1), draw(row, 2), draw(row, 3), draw(row, 4)};
+        const Array whole[] = {draw(all, 5), draw(all, 6), draw(all, 7), draw(all, 8)};
+        for (size_t which = 0; which < 4; ++which) {  // q, k, v or the gradient
+          const auto attend = [&](bool copied) {
+            Array in[] = {whole[0], whole[1], whole[2], whole[3]};
+            in[which] = one[which].expand(all);
+            if (copied) in[which] = in[which].contiguous();
+            Tensor q = parameter(in[0]), k = parameter(in[1]), v = parameter(in[2]);
+            const Tensor o = scaled_dot_product_attention(q, k, v);
+            o.backward(in[3]);
+            return std::vector<Array>{o.value(), q.grad(), k.grad(), v.grad()};
+          };
+          const std::vector<Array> expanded = attend(false), copied = attend(true);
+          for (size_t i = 0; i < 4; ++i)
+            EXPECT_TRUE(same_bits(expanded[i], copied[i]))
+                << "width " << width << ", tokens " << tokens << ", operand " << which;
+        }
+      }
+  });
+}
+
 // With heads that share keys and values, whose gradients are sums, and with a bias that all share.
 TEST(Attention, TheSameBitsForAnyNumberOfThreads) {
   const auto attend = [](int count) {

@@ -50,11 +50,12 @@ class Optimizer {
   /// Adjacent elements of one parameter, of its moments and of its gradient.
   template <class T>
   struct Stretch {
-    T* value;                       ///< to be moved
-    T *first_moment, *last_moment;  ///< null if there are none; the same if there is one
-    const T* gradient;              ///< to be scaled as Step says
-    int64_t n;                      ///< how many elements
-    bool is_matrix;                 ///< the parameter has two axes or more
+    T* value;           ///< to be moved
+    T* first_moment;    ///< null if there is none
+    T* last_moment;     ///< the same if there is one
+    const T* gradient;  ///< to be scaled as Step says
+    int64_t n;          ///< how many elements
+    bool is_matrix;     ///< the parameter has two axes or more
   };
   /// One in either dtype.
   using AnyStretch = std::variant<Stretch<float>, Stretch<double>>;

@@ -37,7 +37,9 @@ Panels<T> pack(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int64
 template <class T>
 Panels<T> pack(T* to, RowMajor<const T> b, int64_t k, int64_t n, int64_t rows_of_a) {
   const bool whole_panel = n <= Panels<T>::columns && n % width<T> == 0;
-  if (whole_panel && (b.stride == n || rows_of_a <= tile_rows)) return {b.data, k, n, b.stride};
+  // A row that stands for all of them, as in an expanded array, has a stride of 0: packed as well.
+  if (whole_panel && b.stride >= n && (b.stride == n || rows_of_a <= tile_rows))
+    return {b.data, k, n, b.stride};
   return pack(to, b.data, b.stride, 1, k, n);
 }
 

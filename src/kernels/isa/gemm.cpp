@@ -19,7 +19,8 @@
 //       +---------------+  |      +------+              stay in registers while k runs.
 //       |               |  |
 //         A, read where    C
-//         it lies: six rows of 768 numbers, 18 KiB, are near while panels of B pass by
+//         it lies: six rows of 768 numbers, 18 KiB, are near while panels of B pass by.
+//         Where A is transposed, its rows are packed as well, 384 numbers of each.
 //
 //   for each block of k                    few, because each visits all of C (multiply)
 //     for each m_block rows                only where A is transposed: packs them (multiply_rows)
@@ -34,9 +35,10 @@
 // loads than multiply-adds.
 //
 // An element of C is  bias + a0 b0 + a1 b1 + ...  in this order, starting from 0 where there is no
-// bias; where a block of k ends, the sum so far goes to C and a new one begins. Nothing else
-// enters: neither the tile that the element lies in, nor m and n. So the result has the same bits
-// on any number of threads, and a row multiplied alone has the same bits as among others.
+// bias; where a block of k ends, the sum so far goes to C and a new one begins. Where that is
+// depends on k and on whether the elements of A's rows are adjacent. Nothing else enters: neither
+// the tile that the element lies in, nor m and n. So the result has the same bits on any number of
+// threads, and a row multiplied alone has the same bits as among others in the same layout.
 #include "kernels/isa/gemm_pack.h"
 #include "kernels/isa/gemm_row.h"
 #include "kernels/isa/gemm_tile.h"
