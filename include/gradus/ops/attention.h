@@ -40,9 +40,9 @@ struct AttentionOptions {
 /// two numbers for each query, and the scores are computed again in tiles (FlashAttention: Dao,
 /// 2023). Only a mask, a bias and a bias's gradient that are themselves Tq x Tk, or that broadcast
 /// along the keys, take so much. A query has the same bits alone as among others, and with the same
-/// keys before it whatever finite numbers come after them, at any length: a cache of keys and values writes what
-/// a pass over the whole text writes. \throws Error if the shapes or dtypes do not fit, or a mask
-/// is not bool.
+/// keys before it whatever finite numbers come after them, at any length: a cache of keys and
+/// values writes what a pass over the whole text writes. \throws Error if the shapes or dtypes do
+/// not fit, or a mask is not bool.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 
