@@ -9,7 +9,7 @@ namespace gradus::lessons {
 namespace {
 
 // The first of these libraries that the system has, or null. It stays loaded.
-void* open_any(std::initializer_list<const char*> names) {
+void* open_any([[maybe_unused]] std::initializer_list<const char*> names) {
 #ifndef GRADUS_SANITIZE  // what these libraries never free is not ours to report
   for (const char* name : names)
     if (void* library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
