@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "bench/bench.h"
+#include "bench/peers.h"
 #include "gradus/ops.h"
 #include "gradus/random.h"
 #include "gradus/storage.h"
@@ -61,11 +62,11 @@ class WholeMatrices {
     Array o = q.empty_like(), dq = q.empty_like(), dk = q.empty_like(), dv = q.empty_like();
     for_each_head([&](int64_t h) {
       float* p = p_.mutable_data<float>() + h * t * t;
-      multiply(p, at(q, h), at(k, h), {.n = t, .k = width, .b_transposed = true});
+      multiply(p, at(q, h), at(k, h), {.m = t, .n = t, .k = width, .b_transposed = true});
       for (int64_t i = 0; i < t; ++i)
         for (int64_t j = 0; j < t; ++j) p[i * t + j] = j > i ? -INFINITY : scale * p[i * t + j];
       kernels::rows<float>().softmax(p, p, t, t);
-      multiply(o.mutable_data<float>() + h * t * width, p, at(v, h), {.n = width, .k = t});
+      multiply(o.mutable_data<float>() + h * t * width, p, at(v, h), {.m = t, .n = width, .k = t});
     });
     for_each_head([&](int64_t h) {
       thread_local std::vector<float> scratch;
@@ -73,37 +74,22 @@ class WholeMatrices {
       float* ds = scratch.data();
       const float* p = p_.data<float>() + h * t * t;
       const auto out = [&](Array& a) { return a.mutable_data<float>() + h * t * width; };
-      multiply(out(dv), p, at(work_.dout, h), {.n = width, .k = t, .a_transposed = true});
-      multiply(ds, at(work_.dout, h), at(v, h), {.n = t, .k = width, .b_transposed = true});
+      multiply(out(dv), p, at(work_.dout, h), {.m = t, .n = width, .k = t, .a_transposed = true});
+      multiply(ds, at(work_.dout, h), at(v, h), {.m = t, .n = t, .k = width, .b_transposed = true});
       kernels::rows<float>().softmax_backward(ds, ds, p, t, t);
       for (int64_t i = 0; i < t * t; ++i) ds[i] *= scale;
-      multiply(out(dq), ds, at(k, h), {.n = width, .k = t});
-      multiply(out(dk), ds, at(q, h), {.n = width, .k = t, .a_transposed = true});
+      multiply(out(dq), ds, at(k, h), {.m = t, .n = width, .k = t});
+      multiply(out(dk), ds, at(q, h), {.m = t, .n = width, .k = t, .a_transposed = true});
     });
   }
 
  private:
   static constexpr DType f32 = DType::float32;
-  struct Form {
-    int64_t n, k;
-    bool a_transposed = false, b_transposed = false;
-  };
   const float* at(const Array& a, int64_t h) const {
     return a.data<float>() + h * work_.length * width;
   }
-  // C (T, n) = A (T, k) B (k, n), each dense.
-  void multiply(float* c, const float* a, const float* b, Form f) const {
-    kernels::gemm_serial<float>({.m = work_.length,
-                                 .n = f.n,
-                                 .k = f.k,
-                                 .a = a,
-                                 .a_row = f.a_transposed ? 1 : f.k,
-                                 .a_col = f.a_transposed ? work_.length : 1,
-                                 .b = b,
-                                 .b_row = f.b_transposed ? 1 : f.n,
-                                 .b_col = f.b_transposed ? f.k : 1,
-                                 .c = c,
-                                 .c_row = f.n});
+  static void multiply(float* c, const float* a, const float* b, const Product& p) {
+    kernels::gemm_serial(arguments(p, a, b, c));
   }
   template <class F>
   void for_each_head(F f) const {

@@ -13,12 +13,10 @@
 namespace gradus::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 double seconds_for(const Job& job, int64_t times) {
   const Clock::time_point start = Clock::now();
   for (int64_t i = 0; i < times; ++i) job();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return since(start);
 }
 
 // Letters, not bytes.
@@ -42,8 +40,7 @@ Times race(const std::vector<Job>& contestants, double seconds) {
   std::vector<std::vector<double>> rounds(contestants.size());  // seconds of each contestant
   const Clock::time_point start = Clock::now();
   const double all = seconds * static_cast<double>(contestants.size());
-  while (rounds[0].size() < fewest_rounds ||
-         std::chrono::duration<double>(Clock::now() - start).count() < all)
+  while (rounds[0].size() < fewest_rounds || since(start) < all)
     for (size_t i = 0; i < contestants.size(); ++i)
       rounds[i].push_back(seconds_for(contestants[i], repeats[i]) /
                           static_cast<double>(repeats[i]));

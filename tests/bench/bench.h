@@ -6,6 +6,7 @@
 // Benchmark, for a closer look at a single one.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,6 +15,11 @@
 #include <vector>
 
 namespace gradus::bench {
+
+using Clock = std::chrono::steady_clock;
+inline double since(Clock::time_point start) {  // seconds
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // The job, once.
 using Job = std::function<void()>;

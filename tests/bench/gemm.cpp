@@ -71,17 +71,7 @@ struct Operands {
 };
 
 void multiply(const Product& p, const float* a, const float* b, float* c) {
-  kernels::gemm(kernels::GemmArgs<float>{.m = p.m,
-                                         .n = p.n,
-                                         .k = p.k,
-                                         .a = a,
-                                         .a_row = p.a_transposed ? 1 : p.k,
-                                         .a_col = p.a_transposed ? p.m : 1,
-                                         .b = b,
-                                         .b_row = p.b_transposed ? 1 : p.n,
-                                         .b_col = p.b_transposed ? p.k : 1,
-                                         .c = c,
-                                         .c_row = p.n});
+  kernels::gemm(arguments(p, a, b, c));
 }
 
 // A rival that is told the wrong strides would be a fast one: every product is compared with ours.

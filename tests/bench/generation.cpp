@@ -15,12 +15,6 @@
 namespace gradus::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 // Every weight that a token is multiplied by is read once for it: all matrices but the positions,
 // of which it needs one row. So are the keys and values of the tokens before it, but these are few
 // here and stay in the caches.

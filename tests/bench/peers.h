@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/kernels.h"
+
 namespace gradus::bench {
 
 // C(m, n) = A(m, k) B(k, n), float32, all dense. Where a flag says "transposed", the memory of that
@@ -13,6 +15,21 @@ struct Product {
   int64_t m, n, k;
   bool a_transposed = false, b_transposed = false;
 };
+// What our kernel is told of it.
+inline kernels::GemmArgs<float> arguments(const Product& p, const float* a, const float* b,
+                                          float* c) {
+  return {.m = p.m,
+          .n = p.n,
+          .k = p.k,
+          .a = a,
+          .a_row = p.a_transposed ? 1 : p.k,
+          .a_col = p.a_transposed ? p.m : 1,
+          .b = b,
+          .b_row = p.b_transposed ? 1 : p.n,
+          .b_col = p.b_transposed ? p.k : 1,
+          .c = c,
+          .c_row = p.n};
+}
 
 // A library's matrix product.
 struct GemmPeer {

@@ -22,12 +22,6 @@
 namespace gradus::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 // The multiplications and additions that a step of batch x T tokens cannot do without, two for each
 // multiply-add.
 //   A weight meets every token once forward (y = x W^T) and twice backward (dx = dy W, dW = dy^T

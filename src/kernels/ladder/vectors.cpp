@@ -1,5 +1,6 @@
 // Two rungs on vectors, compiled for each instruction set like the kernels in kernels/isa/.
 #include "kernels/isa/loops.h"
+#include "kernels/isa/register_tile.h"
 #include "kernels/ladder/rungs.h"
 
 namespace gradus::kernels::GRADUS_ISA {
@@ -9,14 +10,6 @@ using ladder::Product;
 using ladder::RegisterTile;
 
 constexpr int W = width<float>;
-
-// Of 32 vector registers 6 x 4 hold C, 4 hold B and one A. Of 16: 6 x 2, 2 and one.
-constexpr int most_rows = 6;
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int most_vectors = 4;
-#else
-constexpr int most_vectors = 2;
-#endif
 
 int64_t min(int64_t x, int64_t y) { return x < y ? x : y; }
 
@@ -55,7 +48,7 @@ void multiply_tile(const Product& p, int64_t lanes, bool add) {
 
 // The tile made for so many rows and vectors: the loops over them must be unrolled, or c would not
 // be registers.
-template <int rows = most_rows, int vectors = most_vectors>
+template <int rows = tile_rows, int vectors = tile_vectors>
 void multiply_tile_of(int64_t r, int64_t v, const Product& p, int64_t lanes, bool add) {
   if constexpr (rows > 1)
     if (r < rows) return multiply_tile_of<rows - 1, vectors>(r, v, p, lanes, add);
@@ -123,7 +116,7 @@ constexpr bool fused = false;
 
 constinit const ladder::VectorRungs ladder_table = {.lanes = W,
                                                     .fma = fused,
-                                                    .largest = {most_rows, most_vectors},
+                                                    .largest = {tile_rows, tile_vectors},
                                                     .vectorised = vectorised,
                                                     .packed = packed};
 
