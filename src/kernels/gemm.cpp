@@ -11,9 +11,11 @@ namespace {
 
 GemmTuning tuning;
 
-// What a thread keeps of B: half of an L2 cache of 1 MiB. A and C pass by in the other half; of a
-// packed A there may be twice as much, for it passes by only once for each block of B.
-constexpr int64_t packed_bytes = 512 << 10;
+// What a thread keeps of B, of an L2 cache of 1 MiB. A and C pass by in the rest of it; of a packed
+// A there may be twice as much as of B, for it passes by only once for each block of B. Half of the
+// cache is too much already: pages lie in it as chance will have it, and some of its sets overflow.
+constexpr int64_t packed_bytes = 384 << 10;
+constexpr int64_t packed_bytes_beside_a = 256 << 10;
 // The part of a row of A in one block: six of them fill half of an L1 cache of 32 KiB.
 constexpr int64_t row_bytes = 3 << 10;
 // The same where A is transposed and packed: half as deep was faster by a tenth.
@@ -27,7 +29,8 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   const auto choose = [](int64_t tuned, int64_t ours) { return tuned > 0 ? tuned : ours; };
   const int64_t k_block =
       choose(tuning.k_block, (g.a_col == 1 ? row_bytes : packed_row_bytes) / size);
-  const int64_t elements = choose(tuning.block_elements, packed_bytes / size);
+  const int64_t elements =
+      choose(tuning.block_elements, (g.a_col == 1 ? packed_bytes : packed_bytes_beside_a) / size);
   const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
   return {
       .k_block = k_block,

@@ -193,7 +193,7 @@ void attention_section(Report& report) {
     for (const int threads : report.options.threads) {
       set_num_threads(threads);
       const auto work = std::make_shared<Work>(s.batch, s.length);
-      const std::vector<double> seconds = race(jobs(work), report.options.patience()).best;
+      const std::vector<double> seconds = race(jobs(work), threads, report.options.patience()).best;
       if (row.seconds.empty()) row.seconds = seconds;
       for (size_t i = 0; i < seconds.size(); ++i)
         row.seconds[i] = std::min(row.seconds[i], seconds[i]);

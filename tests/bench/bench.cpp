@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "bench/calm.h"
 #include "gradus/threads.h"
 #include "kernels/machine.h"
 
@@ -27,39 +28,64 @@ size_t length(std::string_view text) {
 
 }  // namespace
 
-Times race(const std::vector<Job>& contestants, double seconds) {
+Times race(const std::vector<Job>& contestants, int threads, double seconds) {
   // Long enough for the clock, short enough to fall between disturbances.
   constexpr double trial = 1e-3;
-  constexpr size_t fewest_rounds = 5;
+  constexpr size_t fewest_rounds = 5, fewest_calm = 3;
   std::vector<int64_t> repeats;
   for (const Job& job : contestants) {
     job();  // touches all memory
     const double once = seconds_for(job, 1);
     repeats.push_back(std::max<int64_t>(1, static_cast<int64_t>(trial / std::max(once, 1e-9))));
   }
-  std::vector<std::vector<double>> rounds(contestants.size());  // seconds of each contestant
+  struct Contestant {
+    std::vector<double> seconds;  // of each round
+    CalmGauge gauge;
+    std::vector<double> calm_seconds() const {
+      const std::vector<bool> calm = gauge.calm();
+      std::vector<double> kept;
+      for (size_t r = 0; r < seconds.size(); ++r)
+        if (calm[r]) kept.push_back(seconds[r]);
+      return kept;
+    }
+  };
+  std::vector<Contestant> all(contestants.size(), {{}, CalmGauge(threads)});
+  const auto calm_enough = [&] {
+    return std::ranges::all_of(
+        all, [](const Contestant& c) { return c.calm_seconds().size() >= fewest_calm; });
+  };
   const Clock::time_point start = Clock::now();
-  const double all = seconds * static_cast<double>(contestants.size());
-  while (rounds[0].size() < fewest_rounds || since(start) < all)
-    for (size_t i = 0; i < contestants.size(); ++i)
-      rounds[i].push_back(seconds_for(contestants[i], repeats[i]) /
-                          static_cast<double>(repeats[i]));
+  const double patience = seconds * static_cast<double>(contestants.size());
+  size_t rounds = 0;
+  while (rounds < fewest_rounds || since(start) < patience ||
+         (since(start) < 4 * patience && !calm_enough())) {
+    ++rounds;
+    for (size_t i = 0; i < contestants.size(); ++i) {
+      all[i].gauge.begin();
+      all[i].seconds.push_back(seconds_for(contestants[i], repeats[i]) /
+                               static_cast<double>(repeats[i]));
+      all[i].gauge.end();
+    }
+  }
 
   Times times;
-  for (const std::vector<double>& own : rounds) {
-    times.best.push_back(std::ranges::min(own));
+  const bool calm = calm_enough();
+  const double first = median(calm ? all[0].calm_seconds() : all[0].seconds);
+  size_t calm_trials = 0;
+  for (const Contestant& c : all) {
+    times.best.push_back(std::ranges::min(c.seconds));
+    calm_trials += c.calm_seconds().size();
     std::vector<double> ratios;
-    for (size_t r = 0; r < own.size(); ++r) ratios.push_back(own[r] / rounds[0][r]);
-    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-    std::ranges::nth_element(ratios, middle);
-    times.beside_first.push_back(*middle);
+    for (size_t r = 0; r < rounds; ++r) ratios.push_back(c.seconds[r] / all[0].seconds[r]);
+    times.beside_first.push_back(calm ? median(c.calm_seconds()) / first : median(ratios));
   }
+  times.calm = static_cast<double>(calm_trials) / static_cast<double>(rounds * all.size());
   return times;
 }
 
 Times race(const Contest& contest, double seconds) {
   set_num_threads(contest.threads);
-  return race(contest.prepare(), seconds);
+  return race(contest.prepare(), contest.threads, seconds);
 }
 
 Yardsticks Yardsticks::measure(const std::vector<int>& threads) {
@@ -115,6 +141,12 @@ double geometric_mean(const std::vector<double>& values) {
   double sum = 0;
   for (const double v : values) sum += std::log(v);
   return std::exp(sum / static_cast<double>(values.size()));
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
 }
 
 std::vector<std::string> ask_peers(Report& report, const std::string& arguments) {

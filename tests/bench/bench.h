@@ -41,13 +41,16 @@ struct Times {
   // Seconds of one job: the best of many short trials. Whatever disturbs a trial makes it longer,
   // so the best one is nearest to the truth.
   std::vector<double> best;
-  // Its time over the first one's: the median over the rounds, each of which is over before the
-  // machine's mood has changed. 2 is half as fast.
+  // Its time over the first one's; 2 is half as fast. Of medians, where each has had at least three
+  // calm trials (calm.h); otherwise the median over the rounds, each of which is over before the
+  // machine's mood has changed.
   std::vector<double> beside_first;
+  double calm;  // the part of all trials that were calm
 };
 
-// The contestants take turns, round after round. `seconds` is the time to spend on each of them.
-Times race(const std::vector<Job>& contestants, double seconds);
+// The contestants take turns, round after round. `seconds` is the time to spend on each of them,
+// and up to four times as much where there are not three calm trials of each.
+Times race(const std::vector<Job>& contestants, int threads, double seconds);
 // The same for a contest: sets its threads, prepares it, and frees its memory.
 Times race(const Contest& contest, double seconds);
 
@@ -114,6 +117,7 @@ void step_section(Report& report);
 void generation_section(Report& report);
 
 double geometric_mean(const std::vector<double>& values);
+double median(std::vector<double> values);
 
 // Output of `python tests/bench/peers.py ARGS`, line by line, or nothing (with a line in the report
 // that says why) if that Python has no PyTorch.

@@ -151,6 +151,7 @@ Yardstick read_yardstick(const Product& p, int threads) {
 // Per second: operations of a product of many rows, bytes of weights of a product of one.
 struct Result {
   double ours, limit;
+  double calm;                 // the part of the trials that had the machine to themselves
   std::vector<double> beside;  // times the speed of each peer
   double share() const { return ours / limit; }
 };
@@ -160,16 +161,19 @@ Result measure(const Product& p, int threads, double patience, bool with_peers =
   const Yardstick yardstick = p.m == 1 ? read_yardstick(p, threads) : fma_yardstick(threads);
   std::vector<Job> jobs = prepare(p, threads, with_peers);
   jobs.push_back(yardstick.job);
-  const Times times = race(jobs, patience);
+  const Times times = race(jobs, threads, patience);
   const double work = p.m == 1 ? weight_bytes(p) : flops_of(p);
-  Result result{
-      .ours = work / times.best.front(), .limit = yardstick.work / times.best.back(), .beside = {}};
+  Result result{.ours = work / times.best.front(),
+                .limit = yardstick.work / times.best.back(),
+                .calm = times.calm,
+                .beside = {}};
   result.beside.assign(times.beside_first.begin() + 1, times.beside_first.end() - 1);
   return result;
 }
 
 std::string number(double x) { return fmt::format("{:.1f}", x / 1e9); }
 std::string percent(double x) { return fmt::format("{:.1f} %", 100 * x); }
+std::string calm(const Result& r) { return fmt::format("{:.0f} %", 100 * r.calm); }
 std::string times(double x) { return fmt::format("{:.2f}x", x); }
 
 // What all rows of a table come to.
@@ -204,7 +208,7 @@ std::vector<std::string> with_ratios(std::vector<std::string> cells, const Resul
 std::vector<double> product_table(Report& report, const std::vector<Product>& products, int threads,
                                   const std::vector<double>& alone) {
   std::vector<std::string> names =
-      with_peers({"m x n x k          ", "GFLOP/s", "of the FMA peak"});
+      with_peers({"m x n x k          ", "calm", "GFLOP/s", "of the FMA peak"});
   const std::string scaling = fmt::format("of {} x one thread", threads);
   if (!alone.empty()) names.push_back(scaling);
   report.columns(names);
@@ -213,7 +217,7 @@ std::vector<double> product_table(Report& report, const std::vector<Product>& pr
   for (size_t i = 0; i < products.size(); ++i) {
     const Result r = measure(products[i], threads, report.options.patience());
     std::vector<std::string> cells =
-        with_ratios({describe(products[i]), number(r.ours), percent(r.share())}, r);
+        with_ratios({describe(products[i]), calm(r), number(r.ours), percent(r.share())}, r);
     if (!alone.empty()) cells.push_back(percent(r.ours / alone[i] / threads));
     report.row(cells);
     reached.push_back(r.ours);
@@ -225,10 +229,10 @@ std::vector<double> product_table(Report& report, const std::vector<Product>& pr
 }
 
 void row_table(Report& report, int threads) {
-  report.columns(with_peers({"m x n x k       ", "GB/s of weights", "of reading alone"}));
+  report.columns(with_peers({"m x n x k       ", "calm", "GB/s of weights", "of reading alone"}));
   for (const Product& p : row_products()) {
     const Result r = measure(p, threads, report.options.patience());
-    report.row(with_ratios({describe(p), number(r.ours), percent(r.share())}, r));
+    report.row(with_ratios({describe(p), calm(r), number(r.ours), percent(r.share())}, r));
   }
   report.end_table();
 }
@@ -245,10 +249,10 @@ void avx2_table(Report& report) {
     return;
   const kernels::ScopedIsa isa(Isa::avx2);
   report.say("One thread of the AVX2 kernels, beside the FMA peak of 256-bit vectors:");
-  report.columns({"m x n x k       ", "GFLOP/s", "of the FMA peak"});
+  report.columns({"m x n x k       ", "calm", "GFLOP/s", "of the FMA peak"});
   for (const Product& p : cubes({256, 512, 1024})) {
     const Result r = measure(p, 1, report.options.patience(), false);
-    report.row({describe(p), number(r.ours), percent(r.share())});
+    report.row({describe(p), calm(r), number(r.ours), percent(r.share())});
   }
   report.end_table();
 }
@@ -276,8 +280,10 @@ void gemm_section(Report& report) {
     report.say(peer + " is left out: it was not there when this program was built.");
   report.say(
       "N and T say whether A and B are read as they lie or transposed: NT is x W^T. All "
-      "contestants and the peak take turns. GFLOP/s are the best of many trials, ratios the median "
-      "over the turns.");
+      "contestants and the peak take turns. GFLOP/s are the best of many trials. Calm is the part "
+      "of the trials before and after which a loop of additions ran at full speed: then nobody "
+      "else used the core. Ratios are of the medians of calm trials, or, where there were fewer "
+      "than three for each, the median over the turns.");
   const std::vector<Product> products = products_for(report.options);
   std::vector<double> alone;
   for (const int threads : report.options.threads) {

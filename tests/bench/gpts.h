@@ -23,7 +23,7 @@ inline const std::vector<Workload>& workloads() {
        {.vocabulary = 65, .context = 64, .layers = 4, .heads = 4, .width = 128},
        12,
        64,
-       100},
+       200},
       {"GPT-2 124M",
        "gpt2",
        {.vocabulary = 50257,

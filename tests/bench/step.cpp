@@ -166,10 +166,6 @@ void train(const Workload& w, int threads, int steps, Timing& t) {
 // ---- beside PyTorch -----------------------------------------------------------------------------
 
 double best_of(const std::vector<double>& v) { return *std::ranges::min_element(v); }
-double median_of(std::vector<double> v) {
-  std::ranges::nth_element(v, v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2));
-  return v[v.size() / 2];
-}
 
 void ask_pytorch(Report& report, const Workload& w, int threads, int steps,
                  std::optional<Timing>& t) {
@@ -225,14 +221,14 @@ std::vector<Entry> time_table(Report& report) {
                                     fmt::format("{}", e.threads),
                                     milliseconds(e.floor),
                                     milliseconds(best_of(e.ours.seconds)),
-                                    milliseconds(median_of(e.ours.seconds)),
+                                    milliseconds(median(e.ours.seconds)),
                                     fmt::format("{:.2f}", best_of(e.ours.seconds) / e.floor),
                                     fmt::format("{}", e.ours.fresh),
                                     fmt::format("{}", e.ours.resident >> 20)};
     if (e.theirs)
-      row.insert(row.end(), {milliseconds(best_of(e.theirs->seconds)),
-                             milliseconds(median_of(e.theirs->seconds)),
-                             fmt::format("{}", e.theirs->resident >> 20)});
+      row.insert(row.end(),
+                 {milliseconds(best_of(e.theirs->seconds)), milliseconds(median(e.theirs->seconds)),
+                  fmt::format("{}", e.theirs->resident >> 20)});
     else
       row.insert(row.end(), 3, "-");
     report.row(row);
@@ -257,8 +253,8 @@ void compare_with_pytorch(Report& report, const std::vector<Entry>& entries) {
       if (e.workload != &w || !e.theirs) continue;
       ours = std::min(ours, best_of(e.ours.seconds));
       theirs = std::min(theirs, best_of(e.theirs->seconds));
-      our_median = std::min(our_median, median_of(e.ours.seconds));
-      their_median = std::min(their_median, median_of(e.theirs->seconds));
+      our_median = std::min(our_median, median(e.ours.seconds));
+      their_median = std::min(their_median, median(e.theirs->seconds));
     }
     if (theirs < never)
       report.say(fmt::format(

@@ -8,7 +8,7 @@
 //                                 |<---->|
 //                          +------+------+------+----
 //                          |      |      |      |       A block of B: k_block rows of n_block
-//                        k |      |panel |      | ...   columns, 512 KiB. It is packed, panel by
+//                        k |      |panel |      | ...   columns, 384 KiB. It is packed, panel by
 //                          |      |      |      |       panel, and stays in the L2 cache.
 //                          +------+------+------+----
 //               k

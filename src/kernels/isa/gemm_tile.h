@@ -59,7 +59,6 @@ void multiply_tile(const Tile<T>& t) {
     for (int i = 0; i < rows; ++i) c[i][j] = start;
   }
 
-  // Four steps share the instructions of the loop.
   const int64_t a_col = order == OrderOfA::packed ? rows : order == OrderOfA::rows ? 1 : t.a_step;
   const T* a[rows];
 #pragma GCC unroll 8
@@ -67,20 +66,28 @@ void multiply_tile(const Tile<T>& t) {
   const T *b = t.b, *c_row = t.c;
   const int64_t b_row = t.b_row;
   int64_t k = 0;
-#pragma GCC unroll 1
-  for (; k + 4 <= t.k; k += 4) {
-    if (k < 4 * rows) {  // C is fetched while there is time, a row with every four steps
-#pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) __builtin_prefetch(c_row + j * W, 1);
-      c_row += t.c_row;
-    }
+  // Four steps share the instructions of a loop.
+  const auto four_steps = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (int s = 0; s < 4; ++s, b += b_row) {
       // Each column is in another cache line, far away.
       if (order == OrderOfA::columns) __builtin_prefetch(a[0] + (k + s + 16) * a_col);
       add_outer_product(c, a, (k + s) * a_col, b);
     }
+    k += 4;
+  };
+  // First C is fetched, a row with every four steps, so that it is there in the end. (In a loop of
+  // its own: a condition in the other would be predicted wrongly once in each tile.)
+  const int64_t fetching = t.k < 4 * rows ? t.k : 4 * rows;
+#pragma GCC unroll 1
+  while (k + 4 <= fetching) {
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) __builtin_prefetch(c_row + j * W, 1);
+    c_row += t.c_row;
+    four_steps();
   }
+#pragma GCC unroll 1
+  while (k + 4 <= t.k) four_steps();
 #pragma GCC unroll 1
   for (; k < t.k; ++k, b += b_row) add_outer_product(c, a, k * a_col, b);
 
