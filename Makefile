@@ -51,9 +51,10 @@ ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
   ISAS   += avx2 avx512
   COMMON += -DGRADUS_X86=1
 endif
+# No more than src/kernels/dispatch.cpp asks the CPU for.
 ISA_portable :=
-ISA_avx2     := -mavx2 -mfma -mf16c
-ISA_avx512   := -march=x86-64-v4 -mprefer-vector-width=512
+ISA_avx2     := -mavx2 -mfma
+ISA_avx512   := $(ISA_avx2) -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512
 
 COMPILE = $(CXX) $(COMMON) $(MODE) $(CPPFLAGS) $(CXXFLAGS)
 LINK    = $(CXX) -fopenmp $(MODE) $(LDFLAGS)
@@ -126,7 +127,8 @@ peer_flags = $(foreach peer,$(PEERS),$(call peer_flag,$(subst :, ,$(peer))))
 peer_flag  = $(shell echo '\#include <$(word 3,$(1))>' | $(CXX) $(CPPFLAGS) -E -x c++ - >/dev/null 2>&1 && echo -DGRADUS_PEER_$(word 2,$(1))=1)
 peer_libs  = $(foreach peer,$(PEERS),$(if $(call peer_flag,$(subst :, ,$(peer))),-l$(firstword $(subst :, ,$(peer)))))
 $(call objects,$(BENCHES)): private PLAIN += -Itests $(peer_flags)
-$(call objects,$(BENCHES)): | $(B)/ready-peers
+$(call objects,$(BENCHES)): $(B)/peers
+$(B)/peers: | $(B)/ready-peers
 $(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(filter-out $(BENCH_MAINS),$(BENCHES))) $(LIBRARY)
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
@@ -144,11 +146,12 @@ $(call objects,$(TESTS)): | $(B)/ready-test
 # A lesson is changed often and computes little outside the library.
 $(call objects,$(LESSONS) $(BROKEN)): private PLAIN += $(if $(filter -O2,$(MODE)),-O0)
 
-# These two files change only when their text does: new flags compile everything again, a source that
-# came or went links again.
+# These files change only when their text does: new flags compile everything again, a source that
+# came or went links again, and so do the benchmarks with a rival that was installed or removed.
 $(B)/flags: TEXT = $(COMPILE) $(PLAIN) $(KERNEL) $(foreach isa,$(ISAS),$(ISA_$(isa)))
 $(B)/sources: TEXT = $(SOURCES) $(KERNELS) $(TESTS)
-$(B)/flags $(B)/sources: FORCE
+$(B)/peers: TEXT = $(peer_flags)
+$(B)/flags $(B)/sources $(B)/peers: FORCE
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
 

@@ -113,7 +113,14 @@ void Report::write(std::string_view line) {
 void Report::heading(std::string_view text) { write(fmt::format("\n## {}\n", text)); }
 void Report::say(std::string_view line) { write(fmt::format("{}\n", line)); }
 
-void Report::doing(std::string_view what) const { fmt::print(stderr, "measuring {}\n", what); }
+void Report::expect(double seconds) {
+  end_ = Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+void Report::doing(std::string_view what) const {
+  const double minutes = std::max(0.0, -since(end_) / 60);
+  fmt::print(stderr, "measuring {} (about {:.0f} min left)\n", what, std::ceil(minutes));
+}
 
 void Report::columns(std::vector<std::string> names) {
   widths_.clear();

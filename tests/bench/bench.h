@@ -81,6 +81,8 @@ class Report {
   void heading(std::string_view text);
   // What is being measured now: told to the person who waits, on standard error, and not kept.
   void doing(std::string_view what) const;
+  // From now on it will take about so many seconds; `doing` says what is left of them.
+  void expect(double seconds);
   void say(std::string_view line);  // a paragraph
   // A table: its columns' names, then row after row, the widths being those of the names at least.
   // Columns whose name ends in a blank are set flush left.
@@ -92,6 +94,7 @@ class Report {
  private:
   void write(std::string_view line);
   std::string text_;
+  Clock::time_point end_ = Clock::now();
   std::vector<size_t> widths_;
   std::vector<bool> left_;
 };
@@ -99,6 +102,7 @@ class Report {
 struct Section {
   const char* name;   // as in --only gemm
   const char* about;  // one line for --help
+  double seconds;     // that it took once, on two threads beside all rivals
   void (*run)(Report& report);
   // What of it Google Benchmark can run; may be null.
   std::vector<Contest> (*contests)(const Options& options);
