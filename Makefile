@@ -78,7 +78,9 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-TESTS    := $(filter-out tests/bench/% tests/reference/%,$(call find,tests))
+LAB_MAINS := tests/laboratory/gradcheck.cpp
+TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
+OP_TABLE := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp)
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
@@ -86,8 +88,9 @@ LIBRARY         := $(B)/libgradus.a
 BROKEN   := $(wildcard lessons/broken/*.cpp)
 LESSON_PROGRAMS := $(LESSONS:%.cpp=$(B)/%)
 BENCH_PROGRAMS  := $(BENCH_MAINS:tests/%.cpp=$(B)/%)
+LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
 TEST_PROGRAM    := $(B)/tests/gradus_tests
-ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(BENCHES))
+ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES))
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)")
@@ -139,9 +142,15 @@ $(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
 
+# The laboratory asks the table of cases that the tests use.
+$(LAB_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(OP_TABLE) tests/laboratory/nearest.cpp) $(LIBRARY)
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $^ $(LIBS) -lgtest -pthread -o $@
+
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
-$(call objects,$(TESTS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
-$(call objects,$(TESTS)): | $(B)/ready-test
+$(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
+$(call objects,$(TESTS) $(LAB_MAINS)): | $(B)/ready-test
 
 # A lesson is changed often and computes little outside the library.
 $(call objects,$(LESSONS) $(BROKEN)): private PLAIN += $(if $(filter -O2,$(MODE)),-O0)
@@ -176,6 +185,9 @@ gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shak
 
 test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
+
+gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax
+	@$< $(OP)
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
@@ -245,4 +257,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

@@ -26,14 +26,26 @@ struct GradcheckElement {
   double error = 0;     ///< relative, as gradcheck defines it
 };
 
+/// Both derivatives of one input, element by element, row-major: what a diagnosis starts from.
+struct GradcheckGradient {
+  size_t input;                  ///< which of them
+  std::vector<double> analytic;  ///< what backward says
+  std::vector<double> numeric;   ///< what the central differences say
+  std::vector<bool> no_effect;   ///< where no step changes the result: the derivative is exactly 0
+  bool passed;                   ///< whether every element is within the tolerance
+};
+
 /// What a check found.
 struct GradcheckResult {
-  std::string name;                      ///< of the function
-  bool passed = true;                    ///< whether every error stayed under the tolerance
-  int64_t elements = 0;                  ///< how many were compared: all of them
-  GradcheckElement worst;                ///< over all inputs
-  std::vector<GradcheckElement> inputs;  ///< the worst element of each input
-  std::string problem;                   ///< why it failed, if not by the tolerance
+  std::string name;                          ///< of the function
+  bool passed = true;                        ///< whether every error stayed under the tolerance
+  int64_t elements = 0;                      ///< how many were compared: all of them
+  GradcheckElement worst;                    ///< over all inputs
+  std::vector<GradcheckElement> inputs;      ///< the worst element of each input
+  std::string problem;                       ///< why it failed, if not by the tolerance
+  std::vector<GradcheckGradient> gradients;  ///< of every input that has elements
+  Array value;                               ///< f(x)
+  Array cotangent;                           ///< the random w, of the same shape
 
   /// One line: "softmax: 35 gradients agree, worst 3.1e-10 at x[2, 4]".
   std::string summary() const;

@@ -2,90 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "gradus/arithmetic.h"
+#include "gradcheck/differences.h"
 #include "gradus/random.h"
 
 namespace gradus {
 namespace {
 
-using Values = std::vector<double>;
-
-// The function without its graph, one input element at a time moved.
-class Probe {
- public:
-  Probe(const Function& f, const std::vector<NamedArray>& inputs) : f_(f) {
-    for (const NamedArray& input : inputs) tensors_.emplace_back(input.value.clone());
-  }
-  Values operator()() const {
-    const NoGrad guard;
-    return f_(tensors_).value().to_vector();
-  }
-  // The result with element k of input i set to `value`; the element is put back.
-  Values with(size_t i, int64_t k, double value) {
-    const double before = set(i, k, value);
-    Values result = (*this)();
-    set(i, k, before);
-    return result;
-  }
-  double element(size_t i, int64_t k) const { return tensors_[i].value().data<double>()[k]; }
-
- private:
-  double set(size_t i, int64_t k, double value) {
-    const NoGrad guard;
-    return std::exchange(tensors_[i].mutable_value().mutable_data<double>()[k], value);
-  }
-  const Function& f_;
-  std::vector<Tensor> tensors_;
-};
-
-// sum(w (plus - minus)): the difference of the two losses, without subtracting two large sums.
-double weighted_difference(const Values& w, const Values& plus, const Values& minus) {
-  double total = 0;
-  for (size_t i = 0; i < w.size(); ++i) total += w[i] * (plus[i] - minus[i]);
-  return total;
-}
-
-struct Numeric {
-  Values derivative;
-  std::vector<bool> structural_zero;  // no step changed any element of the result
-};
-
-Numeric differentiate(Probe& probe, size_t input, int64_t count, const Values& y, const Values& w,
-                      double relative_step) {
-  Numeric result;
-  for (int64_t k = 0; k < count; ++k) {
-    const double x = probe.element(input, k), h = relative_step * std::max(1.0, std::abs(x));
-    const double up = x + h, down = x - h;  // 2h as it really is, after rounding: up - down
-    const Values plus = probe.with(input, k, up), minus = probe.with(input, k, down);
-    result.derivative.push_back(weighted_difference(w, plus, minus) / (up - down));
-    // A step of 1 as well: the small ones may vanish in rounding where the derivative is merely
-    // tiny.
-    result.structural_zero.push_back(plus == y && minus == y && probe.with(input, k, x + 1) == y);
-  }
-  return result;
-}
-
-Shape index_of(int64_t flat, const Shape& shape) {
-  Shape index = shape;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[axis] = flat % shape[axis];
-    flat /= shape[axis];
-  }
-  return index;
-}
-
-GradcheckElement compare(const NamedArray& input, const Values& analytic, const Numeric& numeric) {
+GradcheckElement compare(const NamedArray& input, const Values& analytic,
+                         const Differences& numeric) {
   double largest = 0;
   for (const double n : numeric.derivative) largest = std::max(largest, std::abs(n));
   GradcheckElement worst{input.name, index_of(0, input.value.shape()), 0, 0, -1};
   for (size_t k = 0; k < analytic.size(); ++k) {
     const double a = analytic[k], n = numeric.derivative[k];
-    double error =
-        a == n ? 0 : std::abs(a - n) / std::max({std::abs(a), std::abs(n), 0.01 * largest});
-    if (numeric.structural_zero[k]) error = a == 0 ? 0 : 1;
-    if (!std::isfinite(a) || !std::isfinite(n)) error = std::numeric_limits<double>::infinity();
+    double error = relative_error(a, n, largest);
+    if (numeric.no_effect[k] && std::isfinite(a)) error = a == 0 ? 0 : 1;
     if (error > worst.error)
       worst = {input.name, index_of(static_cast<int64_t>(k), input.value.shape()), a, n, error};
   }
@@ -99,7 +31,13 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
   for (const NamedArray& input : inputs)
     check(input.value.dtype() == DType::float64, "gradcheck: {} of {} must be float64, got {}",
           input.name, name, gradus::name(input.value.dtype()));
-  GradcheckResult result{.name = name, .worst = {}, .inputs = {}, .problem = {}};
+  GradcheckResult result{.name = name,
+                         .worst = {},
+                         .inputs = {},
+                         .problem = {},
+                         .gradients = {},
+                         .value = {},
+                         .cotangent = {}};
 
   // Backward, with inputs that no op can have changed under our hands.
   std::vector<Tensor> leaves;
@@ -119,6 +57,8 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
     return result;
   };
   const Values values = y.value().to_vector(), w = cotangent.to_vector();
+  result.value = y.value();
+  result.cotangent = cotangent;
   if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
     return problem("the function's value is not finite");
   Probe probe(f, inputs);
@@ -130,8 +70,13 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
     if (count == 0) continue;
     const Values analytic = leaves[i].has_grad() ? leaves[i].grad().to_vector()
                                                  : Values(static_cast<size_t>(count), 0.0);
-    const GradcheckElement worst =
-        compare(inputs[i], analytic, differentiate(probe, i, count, values, w, options.step));
+    const Differences numeric = differentiate(probe, i, count, values, w, options.step);
+    const GradcheckElement worst = compare(inputs[i], analytic, numeric);
+    result.gradients.push_back({.input = i,
+                                .analytic = analytic,
+                                .numeric = numeric.derivative,
+                                .no_effect = numeric.no_effect,
+                                .passed = worst.error <= options.tolerance});
     result.elements += count;
     result.inputs.push_back(worst);
     if (worst.error > result.worst.error) result.worst = worst;

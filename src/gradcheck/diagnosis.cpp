@@ -1,0 +1,158 @@
+#include "gradus/gradcheck/diagnosis.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gradcheck/evidence.h"
+
+namespace gradus {
+
+std::string_view name(Cause cause) {
+  switch (cause) {
+    case Cause::not_finite: return "not finite";
+    case Cause::never_added: return "never added";
+    case Cause::sign: return "sign";
+    case Cause::counted_twice: return "counted twice";
+    case Cause::mean_or_sum: return "mean taken for a sum, or the reverse";
+    case Cause::scale: return "scale lost";
+    case Cause::factor: return "a constant factor";
+    case Cause::row_factor: return "a factor of each row lost";
+    case Cause::transposed: return "transposed";
+    case Cause::misplaced: return "right numbers, wrong places";
+    case Cause::swapped: return "another input's gradient";
+    case Cause::broadcast: return "not summed over a broadcast";
+    case Cause::dy_ignored: return "the arriving gradient ignored";
+    case Cause::dy_passed_on: return "the op's own derivative missing";
+    case Cause::forward_value: return "the forward value for the derivative";
+    case Cause::wrong_point: return "the derivative at another point";
+    case Cause::residual: return "a path straight through, lost or counted twice";
+    case Cause::diagonal: return "the Jacobian cut to its diagonal";
+    case Cause::missing_mean: return "a term of the whole row missing";
+    case Cause::masked: return "a mask is leaking";
+    case Cause::one_branch: return "wrong for some values of the input";
+    case Cause::some_places: return "wrong in some places";
+    case Cause::growing: return "worse from index to index";
+    case Cause::nearly: return "nearly right";
+    case Cause::unknown: return "no simple pattern";
+  }
+  return "";
+}
+
+// ---- evidence ----------------------------------------------------------------------------------
+
+Evidence::Evidence(const Function& function, const std::vector<NamedArray>& all,
+                   const GradcheckResult& found, const GradcheckGradient& g)
+    : f(function),
+      inputs(all),
+      result(found),
+      gradient(g),
+      shape(all[g.input].value.shape()),
+      y_shape(found.value.shape()),
+      x(all[g.input].value.to_vector()),
+      y(found.value.to_vector()),
+      w(found.cotangent.to_vector()),
+      analytic(g.analytic),
+      numeric(g.numeric) {}
+
+bool Evidence::is_analytic(const Values& predicted) const {
+  if (predicted.size() != analytic.size()) return false;
+  double largest = 0;
+  for (const double p : predicted) largest = std::max(largest, std::abs(p));
+  for (size_t k = 0; k < analytic.size(); ++k)
+    if (!(relative_error(analytic[k], predicted[k], largest) < 1e-5)) return false;
+  return largest > 0;
+}
+
+std::vector<bool> Evidence::wrong() const {
+  double largest = 0;
+  for (const double n : numeric) largest = std::max(largest, std::abs(n));
+  std::vector<bool> wrong;
+  for (size_t k = 0; k < analytic.size(); ++k)
+    wrong.push_back(gradient.no_effect[k]
+                        ? analytic[k] != 0
+                        : relative_error(analytic[k], numeric[k], largest) > 1e-5);
+  return wrong;
+}
+
+std::optional<Values> Evidence::differences(const std::vector<NamedArray>& others,
+                                            const Values& cotangent) const {
+  try {
+    Probe probe(f, others);
+    const Values value = probe();
+    if (value.size() != cotangent.size()) return {};
+    return differentiate(probe, gradient.input, others[gradient.input].value.numel(), value,
+                         cotangent, GradcheckOptions{}.step)
+        .derivative;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+std::vector<std::vector<size_t>> lines_along(const Shape& shape, int axis) {
+  size_t inner = 1;
+  for (int i = axis + 1; i < shape.rank(); ++i) inner *= static_cast<size_t>(shape[i]);
+  const auto length = static_cast<size_t>(shape[axis]);
+  const auto outer = static_cast<size_t>(shape.numel()) / (inner * length);
+  std::vector<std::vector<size_t>> lines;
+  for (size_t o = 0; o < outer; ++o)
+    for (size_t i = 0; i < inner; ++i) {
+      std::vector<size_t>& line = lines.emplace_back();
+      for (size_t j = 0; j < length; ++j) line.push_back((o * length + j) * inner + i);
+    }
+  return lines;
+}
+
+// ---- one after another -------------------------------------------------------------------------
+
+namespace {
+
+Finding find_not_finite(const Evidence& e) {
+  const auto bad = std::count_if(e.analytic.begin(), e.analytic.end(),
+                                 [](double a) { return !std::isfinite(a); });
+  if (bad == 0) return {};
+  return Diagnosis{
+      {},
+      Cause::not_finite,
+      fmt::format("{} of {} elements are NaN or infinite; the measured ones are finite", bad,
+                  e.count())};
+}
+
+Finding find_never_added(const Evidence& e) {
+  if (std::any_of(e.analytic.begin(), e.analytic.end(), [](double a) { return a != 0; })) return {};
+  return Diagnosis{{}, Cause::never_added, "backward gives 0 for every element"};
+}
+
+Finding find_nearly(const Evidence& e) {
+  double largest = 0, worst = 0;
+  for (const double n : e.numeric) largest = std::max(largest, std::abs(n));
+  for (size_t k = 0; k < e.count(); ++k)
+    worst = std::max(worst, relative_error(e.analytic[k], e.numeric[k], largest));
+  if (worst > 0.01) return {};
+  return Diagnosis{{},
+                   Cause::nearly,
+                   fmt::format("at most {:.1e} away: a small constant in the wrong place, such as "
+                               "an epsilon, or a step in lower precision",
+                               worst)};
+}
+
+}  // namespace
+
+std::vector<Diagnosis> diagnose(const Function& f, const std::vector<NamedArray>& inputs,
+                                const GradcheckResult& result) {
+  std::vector<Diagnosis> all;
+  for (const GradcheckGradient& gradient : result.gradients) {
+    if (gradient.passed) continue;
+    const Evidence evidence(f, inputs, result, gradient);
+    Finding found;
+    for (const auto find : {find_not_finite, find_never_added, find_factor, find_other_place,
+                            find_missing_term, find_other_gradient, find_part, find_nearly})
+      if (!found) found = find(evidence);
+    if (!found)
+      found = Diagnosis{{}, Cause::unknown, "none of the known mistakes explains every element"};
+    found->input = inputs[gradient.input].name;
+    all.push_back(*found);
+  }
+  return all;
+}
+
+}  // namespace gradus

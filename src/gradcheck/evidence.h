@@ -1,0 +1,47 @@
+// What a diagnosis looks at: one input's two derivatives, and the numbers they were made from.
+#pragma once
+
+#include <optional>
+
+#include "gradcheck/differences.h"
+#include "gradus/gradcheck/diagnosis.h"
+
+namespace gradus {
+
+struct Evidence {
+  const Function& f;
+  const std::vector<NamedArray>& inputs;
+  const GradcheckResult& result;
+  const GradcheckGradient& gradient;
+
+  Shape shape;    // of the input
+  Shape y_shape;  // of the result
+  Values x, y, w, analytic, numeric;
+
+  Evidence(const Function& f, const std::vector<NamedArray>& inputs, const GradcheckResult& result,
+           const GradcheckGradient& gradient);
+
+  size_t count() const { return analytic.size(); }
+  bool same_shape() const { return shape == y_shape; }
+  // Does it explain the analytic gradient, element by element?
+  bool is_analytic(const Values& predicted) const;
+  // The elements that are wrong.
+  std::vector<bool> wrong() const;
+  // The input's derivative with other values of one input, or another cotangent; nothing if f
+  // refuses them.
+  std::optional<Values> differences(const std::vector<NamedArray>& others, const Values& w) const;
+};
+
+using Finding = std::optional<Diagnosis>;  // its input is filled in later
+
+// Families of hypotheses, each in a file of its own; the first finding counts.
+Finding find_factor(const Evidence& e);
+Finding find_other_place(const Evidence& e);
+Finding find_other_gradient(const Evidence& e);
+Finding find_missing_term(const Evidence& e);
+Finding find_part(const Evidence& e);
+
+// The positions of an array of that shape, line by line along an axis.
+std::vector<std::vector<size_t>> lines_along(const Shape& shape, int axis);
+
+}  // namespace gradus

@@ -1,0 +1,226 @@
+// The diagnosis names planted mistakes by their traces in the numbers, one of each kind.
+#include "gradus/gradcheck/diagnosis.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "gradus/arithmetic.h"
+#include "gradus/ops.h"
+#include "support.h"
+
+namespace gradus {
+namespace {
+
+using test::random_array;
+using Tensors = std::vector<Tensor>;
+
+Array value_of(const Tensor& t) { return t.value(); }
+
+// f with a backward of our own, of one input or of several.
+using Forward = std::function<Tensor(const Tensors&)>;
+using Backward = std::function<Array(size_t input, const Array& dy, const std::vector<Array>& x,
+                                     const Array& y)>;
+Function planted(const Forward& forward, const Backward& backward) {
+  return [=](const Tensors& in) {
+    std::vector<Array> x;
+    for (const Tensor& t : in) x.push_back(t.value());
+    Array y;
+    {
+      const NoGrad guard;
+      y = forward(in).value().clone();
+    }
+    return record("planted", y, in, [=](const Array& dy, Inputs inputs) {
+      for (size_t i = 0; i < x.size(); ++i) inputs.add(i, backward(i, dy, x, y));
+    });
+  };
+}
+
+Array with_row(const Array& a, int64_t row, double factor) {
+  std::vector<double> v = a.to_vector();
+  const auto columns = static_cast<size_t>(a.size(-1));
+  for (size_t j = 0; j < columns; ++j) v[static_cast<size_t>(row) * columns + j] *= factor;
+  return Array::of(v, a.shape(), DType::float64);
+}
+
+// (3, 5): `first` in the first row, a step more in each of the next.
+Array counting(double first, double step) {
+  std::vector<double> v;
+  for (int i = 0; i < 15; ++i) v.push_back(first + step * (i / 5));
+  return Array::of(v, {3, 5}, DType::float64);
+}
+
+struct Planted {
+  Cause cause;
+  const char* evidence;  // part of it
+  Function f;
+  std::vector<Shape> shapes;
+};
+
+std::vector<Planted> planted_mistakes() {
+  const Forward square = [](const Tensors& in) { return in[0] * in[0]; };
+  const Forward product = [](const Tensors& in) { return in[0] * in[1]; };
+  const Forward sum = [](const Tensors& in) { return in[0] + in[1]; };
+  const auto unary = [](auto op) { return [op](const Tensors& in) { return op(in[0]); }; };
+  const Forward soft = unary([](const Tensor& t) { return softmax(t); });
+  using A = Array;
+  using X = std::vector<Array>;
+  const Shape matrix{3, 5};
+  return {
+      {Cause::not_finite,
+       "15 of 15",
+       planted(square,
+               [](size_t, const A& dy, const X& x, const A&) {
+                 return dy * x[0] * std::numeric_limits<double>::infinity();
+               }),
+       {matrix}},
+      {Cause::never_added,
+       "0 for every",
+       planted(square, [](size_t, const A& dy, const X&, const A&) { return dy * 0; }),
+       {matrix}},
+      {Cause::sign,
+       "-1 times",
+       planted(square, [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * -2; }),
+       {matrix}},
+      {Cause::counted_twice,
+       "2 times",
+       planted(square, [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 4; }),
+       {matrix}},
+      {Cause::mean_or_sum,
+       "15 being a number of elements: a division",
+       planted(unary([](const Tensor& t) { return mean(t); }),
+               [](size_t, const A& dy, const X& x, const A&) { return dy.expand(x[0].shape()); }),
+       {matrix}},
+      {Cause::mean_or_sum,
+       "5 being a number of elements: divided by it",
+       planted(unary([](const Tensor& t) { return gradus::sum(t, {-1}); }),
+               [](size_t, const A& dy, const X& x, const A&) {
+                 return (dy.unsqueeze(-1) / 5).expand(x[0].shape());
+               }),
+       {matrix}},
+      {Cause::scale,
+       "square root of 5",
+       planted(unary([](const Tensor& t) { return t / std::sqrt(5.0); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy; }),
+       {matrix}},
+      {Cause::factor,
+       "0.3 times",
+       planted(square, [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 0.6; }),
+       {matrix}},
+      {Cause::row_factor,
+       "along axis 1",
+       planted([](const Tensors& in) { return in[0] * in[0] * Tensor(counting(2, 0.5)); },
+               [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 2; }),
+       {matrix}},
+      {Cause::transposed,
+       "axes 0 and 1",
+       planted(square,
+               [](size_t, const A& dy, const X& x, const A&) {
+                 return (dy * x[0] * 2).transpose().clone().reshape(x[0].shape());
+               }),
+       {matrix}},
+      {Cause::misplaced,
+       "shifted by 1 along axis 1",
+       planted(square,
+               [](size_t, const A& dy, const X& x, const A&) {
+                 const A right = dy * x[0] * 2;
+                 return value_of(
+                     concat({Tensor(right.slice(1, 4, 5)), Tensor(right.slice(1, 0, 4))}, 1));
+               }),
+       {matrix}},
+      {Cause::swapped,
+       "the gradient of a",
+       planted(product, [](size_t i, const A& dy, const X& x, const A&) { return dy * x[i]; }),
+       {matrix, matrix}},
+      {Cause::broadcast,
+       "first repetition along axis 0",
+       planted(sum, [](size_t i, const A& dy, const X&,
+                       const A&) { return i == 0 ? dy : dy.select(0, 0); }),
+       {matrix, {5}}},
+      {Cause::dy_ignored,
+       "plain sum",
+       planted(square, [](size_t, const A&, const X& x, const A&) { return x[0] * 2; }),
+       {matrix}},
+      {Cause::dy_passed_on,
+       "it is the gradient that arrives",
+       planted(unary([](const Tensor& t) { return exp(t); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy; }),
+       {matrix}},
+      {Cause::forward_value,
+       "times the forward value",
+       planted(unary([](const Tensor& t) { return sigmoid(t); }),
+               [](size_t, const A& dy, const X&, const A& y) { return dy * y; }),
+       {matrix}},
+      {Cause::wrong_point,
+       "where a is the result",
+       planted(square, [](size_t, const A& dy, const X&, const A& y) { return dy * y * 2; }),
+       {matrix}},
+      {Cause::residual,
+       "missing once",
+       planted(unary([](const Tensor& t) { return t + t * t; }),
+               [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 2; }),
+       {matrix}},
+      {Cause::diagonal,
+       "forward value times one number for each line along axis 1",
+       planted(soft, [](size_t, const A& dy, const X&, const A& y) { return dy * y; }),
+       {matrix}},
+      {Cause::missing_mean,
+       "the same number all along axis 1",
+       planted(unary([](const Tensor& t) { return t - mean(t, {-1}, true); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy + 0.0; }),
+       {matrix}},
+      {Cause::masked,
+       "no effect",
+       planted([](const Tensors& in) { return in[0] * Tensor(counting(1, -0.5)); },
+               [](size_t, const A& dy, const X&, const A&) {
+                 return where(eq(counting(1, -0.5), Array::full({3, 5}, 0.0, DType::float64)), dy,
+                              dy * counting(1, -0.5));
+               }),
+       {matrix}},
+      {Cause::one_branch,
+       "at most",
+       planted(unary([](const Tensor& t) { return t * abs(t); }),
+               [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 2; }),
+       {matrix}},
+      {Cause::some_places,
+       "index 2 of axis 0, which has 3; it is 0 there",
+       planted(square, [](size_t, const A& dy, const X& x,
+                          const A&) { return with_row(dy * x[0] * 2, 2, 0); }),
+       {matrix}},
+      {Cause::growing,
+       "first index of axis 0",
+       planted(square, [](size_t, const A& dy, const X& x,
+                          const A&) { return dy * x[0] * 2 * counting(1, 0.5); }),
+       {matrix}},
+      {Cause::nearly,
+       "away",
+       planted(square, [](size_t, const A& dy, const X& x,
+                          const A&) { return dy * (x[0] * 2 + 1e-4 * x[0] * x[0]); }),
+       {matrix}},
+      {Cause::unknown,
+       "none of the known",
+       planted(square, [](size_t, const A&, const X& x,
+                          const A&) { return random_array(x[0].shape(), 9); }),
+       {matrix}},
+  };
+}
+
+TEST(Diagnosis, NamesEveryPlantedMistake) {
+  for (const Planted& p : planted_mistakes()) {
+    SCOPED_TRACE(std::string(name(p.cause)));
+    std::vector<NamedArray> inputs;
+    for (const Shape& shape : p.shapes)
+      inputs.push_back({std::string(1, static_cast<char>('a' + inputs.size())),
+                        random_array(shape, 3 + inputs.size())});
+    const GradcheckResult result = gradcheck("planted", p.f, inputs);
+    ASSERT_FALSE(result.passed);
+    const std::vector<Diagnosis> found = diagnose(p.f, inputs, result);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(name(found.back().cause), name(p.cause)) << found.back().evidence;
+    EXPECT_NE(found.back().evidence.find(p.evidence), std::string::npos) << found.back().evidence;
+  }
+}
+
+}  // namespace
+}  // namespace gradus
