@@ -83,7 +83,8 @@ std::string explain(const Function& f, const std::vector<NamedArray>& inputs,
   std::string text = result.report();
   for (const Diagnosis& d : diagnose(f, inputs, result))
     text += fmt::format("  d{}: {}: {}.\n", d.input, name(d.cause), d.evidence);
-  if (result.gradients.empty()) return text;
+  // A gradient with NaN or infinity is no number that a step could come near to.
+  if (result.gradients.empty() || !std::isfinite(result.worst.analytic)) return text;
 
   const StepCurve curve = step_curve(f, inputs, result);
   using viz::Series;

@@ -56,16 +56,14 @@ Evidence::Evidence(const Function& function, const std::vector<NamedArray>& all,
 
 bool Evidence::is_analytic(const Values& predicted) const {
   if (predicted.size() != analytic.size()) return false;
-  double largest = 0;
-  for (const double p : predicted) largest = std::max(largest, std::abs(p));
+  const double largest = largest_magnitude(predicted);
   for (size_t k = 0; k < analytic.size(); ++k)
     if (!(relative_error(analytic[k], predicted[k], largest) < 1e-5)) return false;
   return largest > 0;
 }
 
 std::vector<bool> Evidence::wrong() const {
-  double largest = 0;
-  for (const double n : numeric) largest = std::max(largest, std::abs(n));
+  const double largest = largest_magnitude(numeric);
   std::vector<bool> wrong;
   for (size_t k = 0; k < analytic.size(); ++k)
     wrong.push_back(gradient.no_effect[k]
@@ -123,8 +121,8 @@ Finding find_never_added(const Evidence& e) {
 }
 
 Finding find_nearly(const Evidence& e) {
-  double largest = 0, worst = 0;
-  for (const double n : e.numeric) largest = std::max(largest, std::abs(n));
+  const double largest = largest_magnitude(e.numeric);
+  double worst = 0;
   for (size_t k = 0; k < e.count(); ++k)
     worst = std::max(worst, relative_error(e.analytic[k], e.numeric[k], largest));
   if (worst > 0.01) return {};

@@ -69,6 +69,12 @@ Shape index_of(int64_t flat, const Shape& shape) {
   return index;
 }
 
+double largest_magnitude(const Values& values) {
+  double largest = 0;
+  for (const double v : values) largest = std::max(largest, std::abs(v));
+  return largest;
+}
+
 double relative_error(double analytic, double numeric, double largest) {
   if (!std::isfinite(analytic) || !std::isfinite(numeric))
     return std::numeric_limits<double>::infinity();

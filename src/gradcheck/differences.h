@@ -42,6 +42,7 @@ double weighted_difference(const Values& w, const Values& plus, const Values& mi
 // Where an element stands, and how far apart two derivatives are, as gradcheck defines it;
 // `largest` is the largest measured derivative of that input.
 Shape index_of(int64_t flat, const Shape& shape);
+double largest_magnitude(const Values& values);
 double relative_error(double analytic, double numeric, double largest);
 
 }  // namespace gradus

@@ -68,8 +68,7 @@ Finding find_one_branch(const Evidence& e, const std::vector<bool>& wrong) {
 
 // Right at the first index of an axis, and the error grows from there.
 Finding find_growing(const Evidence& e) {
-  double largest = 0;
-  for (const double n : e.numeric) largest = std::max(largest, std::abs(n));
+  const double largest = largest_magnitude(e.numeric);
   for (int axis = 0; axis < e.shape.rank(); ++axis) {
     const auto length = static_cast<size_t>(e.shape[axis]);
     if (length < 3) continue;

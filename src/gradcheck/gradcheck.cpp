@@ -11,8 +11,7 @@ namespace {
 
 GradcheckElement compare(const NamedArray& input, const Values& analytic,
                          const Differences& numeric) {
-  double largest = 0;
-  for (const double n : numeric.derivative) largest = std::max(largest, std::abs(n));
+  const double largest = largest_magnitude(numeric.derivative);
   GradcheckElement worst{input.name, index_of(0, input.value.shape()), 0, 0, -1};
   for (size_t k = 0; k < analytic.size(); ++k) {
     const double a = analytic[k], n = numeric.derivative[k];

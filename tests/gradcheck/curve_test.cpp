@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "gradus/arithmetic.h"
 #include "gradus/ops.h"
@@ -64,6 +65,11 @@ TEST(Explain, SaysWhatIsWrongAndShowsIt) {
   for (const char* part : {"the gradient is wrong", "dx: sign: every element is -1 times",
                            "from what backward says", "shrinks as h^1"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  const Checked infinite(cube(std::numeric_limits<double>::infinity()));
+  const std::string nothing_to_draw =
+      explain(infinite.f, infinite.inputs, infinite.result, terminal);
+  EXPECT_NE(nothing_to_draw.find("dx: not finite"), std::string::npos) << nothing_to_draw;
+  EXPECT_EQ(nothing_to_draw.find("shrinks as"), std::string::npos) << nothing_to_draw;
   const Checked right(cube(1));
   const std::string fine = explain(right.f, right.inputs, right.result, terminal);
   EXPECT_NE(fine.find("15 gradients agree"), std::string::npos) << fine;
