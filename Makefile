@@ -80,7 +80,8 @@ BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
 LAB_MAINS := tests/laboratory/gradcheck.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
-OP_TABLE := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp)
+# What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
+LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
@@ -142,11 +143,18 @@ $(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
 
-# The laboratory asks the table of cases that the tests use.
-$(LAB_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(OP_TABLE) tests/laboratory/nearest.cpp) $(LIBRARY)
+$(LAB_PROGRAMS): $(B)/laboratory/%: $(B)/obj/tests/laboratory/%.o $(LIBRARY)
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(LINK) $^ $(LIBS) -lgtest -pthread -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBS) -lgtest -pthread -o $@
+$(foreach program,$(LAB_PROGRAMS),$(eval $(program): $(call objects,$(LAB_$(notdir $(program))))))
+
+# How the workshop makes gradcheck of changed sources. They are compiled often and compute little.
+$(B)/laboratory/toolchain: $(B)/flags $(B)/laboratory/gradcheck
+	$(Q){ echo 'compile $(COMPILE) $(PLAIN) -O1 -g0 -w'; \
+	  $(foreach isa,$(ISAS),echo 'kernel $(filter-out -O3,$(KERNEL)) $(ISA_$(isa)) -DGRADUS_ISA=$(isa)';) \
+	  echo 'link $(LINK)'; \
+	  echo 'objects $(call objects,tests/laboratory/gradcheck.cpp $(LAB_gradcheck)) $(LIBRARY) $(LIBS) -lgtest -pthread'; } > $@
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
 $(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
@@ -183,7 +191,7 @@ $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
 gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shakespeare", ARGS=--help
 	@$< $(ARGS)
 
-test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) ## Run all tests; FILTER='Softmax*' runs some of them
+test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax

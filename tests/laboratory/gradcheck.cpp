@@ -1,10 +1,12 @@
-// make gradcheck OP=softmax: the cases of one op from the table that the tests use, each gradient
+// make gradcheck OP=softmax: the cases of one op from the tables that the tests use, each gradient
 // checked, and what is wrong explained.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
@@ -13,77 +15,128 @@
 #include "gradus/viz/progress.h"
 #include "gradus/viz/table.h"
 #include "laboratory/nearest.h"
+#include "nn/module_table.h"
 #include "ops/op_table.h"
 
 namespace gradus::test {
 namespace {
 
 struct Checked {
-  const OpCase* op_case;
-  std::vector<NamedArray> inputs;
+  CheckCase check;
   GradcheckResult result;
 };
 
-std::set<std::string> known_ops() {
-  std::set<std::string> ops;
-  for (const OpCase& c : op_table()) ops.insert(c.op);
-  return ops;
+// Both tables; of the ops, the cases with ordinary numbers.
+std::vector<CheckCase> all_cases() {
+  std::vector<CheckCase> cases;
+  for (const OpCase& c : op_table()) {
+    if (c.kind == Kind::extreme || c.kind == Kind::empty) continue;
+    CheckCase& added = cases.emplace_back(CheckCase{c.name, c.op, c.call, {}});
+    for (const Array& input : inputs_of(c))
+      added.inputs.push_back({std::string(1, static_cast<char>('a' + added.inputs.size())), input});
+  }
+  cases.insert(cases.end(), module_table().begin(), module_table().end());
+  return cases;
 }
 
-// Cases with ordinary numbers whose result has a gradient.
-bool can_be_checked(const OpCase& c) {
-  return c.kind != Kind::extreme && c.kind != Kind::empty &&
-         !run(c.call, inputs_of(c)).gradients.empty();
+// Whether the result has a gradient; an op that fails is checked, and found to be wrong.
+bool has_gradient(const CheckCase& c) try {
+  Tensors leaves;
+  for (const NamedArray& input : c.inputs) leaves.push_back(parameter(input.value));
+  const Tensor y = c.call(leaves);
+  return is_floating(y.dtype()) && y.requires_grad();
+} catch (const Error&) {
+  return true;
 }
 
-Checked check_case(const OpCase& c) {
-  Checked checked{&c, {}, {}};
-  for (const Array& input : inputs_of(c))
-    checked.inputs.push_back(
-        {std::string(1, static_cast<char>('a' + checked.inputs.size())), input});
-  checked.result = gradcheck(c.name, c.call, checked.inputs);
-  return checked;
+Checked check_case(const CheckCase& c) {
+  try {
+    return {c, gradcheck(c.name, c.call, c.inputs)};
+  } catch (const Error& error) {
+    GradcheckResult result{};
+    result.name = c.name;
+    result.passed = false;
+    result.problem = error.what();
+    return {c, result};
+  }
 }
 
 std::string shapes(const Checked& c) {
   std::string text;
-  for (const NamedArray& input : c.inputs)
+  for (const NamedArray& input : c.check.inputs)
     text += (text.empty() ? "" : " ") + fmt::format("{}", input.value.shape());
   return text;
 }
 
-// What is wrong, the most frequent cause first, and at length the case with the most elements:
-// there a pattern is least likely to be chance.
-void print_causes(const std::vector<Checked>& wrong) {
-  std::map<std::string, int> count;
-  for (const Checked& c : wrong) {
-    if (!c.result.problem.empty()) ++count[c.result.problem];
-    for (const Diagnosis& d : diagnose(c.op_case->call, c.inputs, c.result))
-      ++count[fmt::format("d{}: {}", d.input, name(d.cause))];
+// ---- what is wrong -----------------------------------------------------------------------------
+
+// A cause, and what it explains.
+struct Explained {
+  std::string cause;
+  int inputs = 0;
+  int64_t elements = 0;
+};
+
+// The causes, the one that explains most elements first: on very small inputs several fit.
+std::vector<Explained> causes_of(const std::vector<Checked>& wrong) {
+  std::map<std::string, Explained> found;
+  const auto count = [&](const std::string& cause, int64_t elements) {
+    Explained& entry = found[cause];
+    entry.cause = cause;
+    ++entry.inputs;
+    entry.elements += elements;
+  };
+  for (const auto& [c, result] : wrong) {
+    if (!result.problem.empty()) count(result.problem, 1);
+    for (const Diagnosis& d : diagnose(c.call, c.inputs, result)) {
+      const auto input = std::find_if(c.inputs.begin(), c.inputs.end(),
+                                      [&](const NamedArray& x) { return x.name == d.input; });
+      count(std::string(name(d.cause)), input->value.numel());
+    }
   }
-  std::vector<std::pair<std::string, int>> causes(count.begin(), count.end());
+  std::vector<Explained> causes;
+  for (const auto& [cause, entry] : found) causes.push_back(entry);
   std::stable_sort(causes.begin(), causes.end(),
-                   [](const auto& x, const auto& y) { return x.second > y.second; });
+                   [](const Explained& x, const Explained& y) { return x.elements > y.elements; });
+  return causes;
+}
+
+// The causes, and at length the case with the most elements: there a pattern is least likely to be
+// chance.
+void print_causes(const std::vector<Checked>& wrong, const std::vector<Explained>& causes) {
   fmt::print("\n");
-  for (const auto& [cause, cases] : causes)
-    fmt::print("  {:>4} case{} {}\n", cases, cases == 1 ? ": " : "s:", cause);
+  for (const Explained& e : causes)
+    fmt::print("  {:>4} gradient{} {}\n", e.inputs, e.inputs == 1 ? ": " : "s:", e.cause);
   const Checked& largest = *std::max_element(
       wrong.begin(), wrong.end(),
       [](const Checked& x, const Checked& y) { return x.result.elements < y.result.elements; });
-  fmt::print("\n{}", explain(largest.op_case->call, largest.inputs, largest.result));
+  fmt::print("\n{}", explain(largest.check.call, largest.check.inputs, largest.result));
 }
+
+// The same for a program.
+void tell(const std::string& file, size_t cases, size_t wrong,
+          const std::vector<Explained>& causes) {
+  nlohmann::json answer = {{"cases", cases},
+                           {"wrong", wrong},
+                           {"causes", nlohmann::json::object()},
+                           {"main_cause", causes.empty() ? "" : causes.front().cause}};
+  for (const Explained& e : causes) answer["causes"][e.cause] = e.inputs;
+  std::ofstream(file) << answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// ---- tables ------------------------------------------------------------------------------------
 
 // One op: a line for each case.
 void print_cases(const std::vector<Checked>& all) {
   viz::TableRows rows = {{"case", "shapes", "elements", "worst error", "verdict"}};
   for (const Checked& c : all)
-    rows.push_back({c.op_case->name, shapes(c), fmt::format("{}", c.result.elements),
+    rows.push_back({c.check.name, shapes(c), fmt::format("{}", c.result.elements),
                     fmt::format("{:.1e}", std::max(0.0, c.result.worst.error)),
                     c.result.passed ? "right" : "WRONG"});
   fmt::print("{}", viz::table(rows, viz::Terminal::standard_output().unicode));
 }
 
-// All ops: a line for each of them.
+// Several: a line for each of them.
 void print_ops(const std::vector<Checked>& all) {
   struct Op {
     int cases = 0, wrong = 0;
@@ -91,7 +144,7 @@ void print_ops(const std::vector<Checked>& all) {
   };
   std::map<std::string, Op> ops;
   for (const Checked& c : all) {
-    Op& op = ops[c.op_case->op];
+    Op& op = ops[c.check.op];
     ++op.cases;
     op.wrong += !c.result.passed;
     op.worst = std::max(op.worst, c.result.worst.error);
@@ -103,43 +156,66 @@ void print_ops(const std::vector<Checked>& all) {
   fmt::print("{}", viz::table(rows, viz::Terminal::standard_output().unicode));
 }
 
-int check_ops(const std::string& op) {
-  const std::set<std::string> ops = known_ops();
-  if (!op.empty() && !ops.contains(op)) {
-    const std::vector<std::string> names = nearest_first(op, {ops.begin(), ops.end()});
+// ---- the program -------------------------------------------------------------------------------
+
+struct Wish {
+  std::vector<std::string> ops;  // all, if empty
+  std::string tell;              // a file, or empty
+};
+
+// 0, or 2 after a message about an op that is not in the tables.
+int check_names(const Wish& wish, const std::vector<CheckCase>& cases) {
+  std::set<std::string> known;
+  for (const CheckCase& c : cases) known.insert(c.op);
+  for (const std::string& op : wish.ops) {
+    if (known.contains(op)) continue;
+    const std::vector<std::string> names = nearest_first(op, {known.begin(), known.end()});
     fmt::print(stderr,
                "gradcheck: the table has no op \"{}\". Did you mean {}?\nAll, nearest first: {}.\n",
                op, names.front(), fmt::join(names, ", "));
     return 2;
   }
-  std::vector<const OpCase*> cases;
-  for (const OpCase& c : op_table())
-    if (op.empty() || c.op == op) cases.push_back(&c);
+  return 0;
+}
+
+std::vector<Checked> check_all(const std::vector<CheckCase>& cases, bool show_progress) {
   std::vector<Checked> all;
-  {
-    viz::Progress progress;
-    for (size_t i = 0; i < cases.size(); ++i) {
-      if (can_be_checked(*cases[i])) all.push_back(check_case(*cases[i]));
-      if (op.empty())
-        progress.update(static_cast<double>(i + 1) / static_cast<double>(cases.size()),
-                        "checking gradients");
-    }
+  viz::Progress progress;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (has_gradient(cases[i])) all.push_back(check_case(cases[i]));
+    if (show_progress)
+      progress.update(static_cast<double>(i + 1) / static_cast<double>(cases.size()),
+                      "checking gradients");
   }
+  return all;
+}
+
+int check_gradients(const Wish& wish) {
+  std::vector<CheckCase> cases = all_cases();
+  if (const int status = check_names(wish, cases)) return status;
+  std::erase_if(cases, [&](const CheckCase& c) {
+    return !wish.ops.empty() && std::find(wish.ops.begin(), wish.ops.end(), c.op) == wish.ops.end();
+  });
+  const bool one_op = wish.ops.size() == 1;
+  const std::vector<Checked> all = check_all(cases, !one_op);
   if (all.empty()) {
-    fmt::print("{} has no gradient: its result is made of indices or comparisons.\n", op);
+    fmt::print("{} has no gradient: its result is made of indices or comparisons.\n",
+               fmt::join(wish.ops, ", "));
     return 0;
   }
-  op.empty() ? print_ops(all) : print_cases(all);
+  one_op ? print_cases(all) : print_ops(all);
 
   std::vector<Checked> wrong;
   std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
                [](const Checked& c) { return !c.result.passed; });
-  if (!wrong.empty()) print_causes(wrong);
+  const std::vector<Explained> causes = causes_of(wrong);
+  if (!wrong.empty()) print_causes(wrong, causes);
   const auto elements =
       std::accumulate(all.begin(), all.end(), int64_t{0},
                       [](int64_t sum, const Checked& c) { return sum + c.result.elements; });
   fmt::print("\n{} cases, {} gradients: {}.\n", all.size(), elements,
              wrong.empty() ? "all right" : fmt::format("{} cases wrong", wrong.size()));
+  if (!wish.tell.empty()) tell(wish.tell, all.size(), wrong.size(), causes);
   return wrong.empty() ? 0 : 1;
 }
 
@@ -147,9 +223,13 @@ int check_ops(const std::string& op) {
 }  // namespace gradus::test
 
 int main(int argc, char** argv) try {
-  CLI::App app("Checks the gradients of one op, or of all, on the cases that the tests use.");
-  std::string op;
-  app.add_option("op", op, "the op, as in softmax; all if none is named");
+  CLI::App app("Checks the gradients of ops and modules, on the cases that the tests use.");
+  gradus::test::Wish wish;
+  unsigned seconds = 0;
+  app.add_option("op", wish.ops, "ops or modules, as in softmax TransformerBlock; all if none");
+  app.add_option("--tell", wish.tell,
+                 "write how many cases were wrong, and why, to this JSON file");
+  app.add_option("--seconds", seconds, "end after this time, as if killed");
   app.footer(
       "Exits with 0 if all gradients are right, 1 if one is wrong, 2 if there is no such op.");
   try {
@@ -157,7 +237,8 @@ int main(int argc, char** argv) try {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return gradus::test::check_ops(op);
+  ::alarm(seconds);
+  return gradus::test::check_gradients(wish);
 } catch (const std::exception& error) {
   fmt::print(stderr, "gradcheck: {}\n", error.what());
   return 2;

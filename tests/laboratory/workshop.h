@@ -16,25 +16,37 @@ struct Verdict {
   int cases = 0;                      ///< how many were checked
   int wrong = 0;                      ///< how many of them have a wrong gradient, or threw
   std::map<std::string, int> causes;  ///< name(Cause), and how many wrong inputs it explains
+  std::string main_cause;             ///< of the largest wrong case: what its explanation names
   std::string output;                 ///< what the program printed, for people
   bool caught() const { return compiled && (!finished || wrong > 0); }
 };
 
-/// How to make the gradcheck program out of changed sources; the Makefile knows and says it.
+/// How to make the gradcheck program out of changed sources; the Makefile knows and writes it down.
 struct Toolchain {
-  std::string compile;  ///< the compiler with all flags: "g++ ... -O1"
-  std::string link;     ///< the linker's first part: "g++ -fopenmp"
-  std::string objects;  ///< objects and archive that the program is made of, and the libraries
+  std::string compile;               ///< the compiler with all flags: "g++ ... -O1"
+  std::vector<std::string> kernels;  ///< more flags for a kernel, one line for each instruction set
+  std::string link;                  ///< the linker's first part: "g++ -fopenmp"
+  std::string objects;               ///< objects and archive of the program, and the libraries
 };
+
+/// What make wrote down for this build: the file laboratory/toolchain in its directory. \throws
+/// Error if it is not there.
+Toolchain toolchain_of_build();
+
+/// The text of a source of the tree, "src/ops/softmax.cpp". \throws Error if there is none.
+std::string text_of(const std::filesystem::path& source);
 
 /// A directory in which some sources stand in another version than in the tree.
 class Workshop {
  public:
   /// Makes the directory if it is not there.
-  Workshop(std::filesystem::path directory, Toolchain toolchain);
+  explicit Workshop(std::filesystem::path directory, Toolchain toolchain = toolchain_of_build());
   /// Puts a source, "src/ops/softmax.cpp", with that text. Kernels that are compiled once for each
   /// instruction set are compiled so here, too.
   void put(const std::string& source, const std::string& text);
+  /// Takes a source as it stands in the directory, where somebody has changed it. \throws Error if
+  /// it is not there.
+  void take(const std::string& source);
   /// Where that source is, "DIRECTORY/softmax.cpp".
   std::filesystem::path path(const std::string& source) const;
   /// Compiles what was put, links it in front of the library, checks the gradients of the ops (all,

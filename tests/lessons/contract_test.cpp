@@ -45,7 +45,7 @@ TEST_P(LessonContract, PrintsWhatTheDocumentationShows) {
   const Contract& contract = GetParam();
   if (contract.name.find('.') != std::string::npos && test::is_too_slow_twice(contract.name))
     GTEST_SKIP() << "trains for a minute under the sanitizers";
-  const test::Outcome outcome = test::shell(contract.program + " --contract " + contract.flags);
+  const test::ShellResult outcome = test::shell(contract.program + " --contract " + contract.flags);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   const std::vector<test::ContractLine> printed = test::read_contract(outcome.output);
   const fs::path file = "lessons/expected/" + contract.name + ".txt";

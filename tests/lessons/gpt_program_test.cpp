@@ -21,7 +21,7 @@
 namespace gradus {
 namespace {
 
-using test::Outcome;
+using test::ShellResult;
 
 std::string program() { return test::lesson_program("15_gpt"); }
 
@@ -50,12 +50,12 @@ class GptProgram : public testing::Test {
     return child;
   }
   // The exit code is 128 + n after signal n.
-  Outcome wait(pid_t child) {
+  ShellResult wait(pid_t child) {
     int status = 0;
     ::waitpid(child, &status, 0);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), io::read_file(log_)};
   }
-  Outcome run(const std::vector<std::string>& arguments) { return wait(start(arguments)); }
+  ShellResult run(const std::vector<std::string>& arguments) { return wait(start(arguments)); }
 
   // The same, training: what a test adds comes last and so does not repeat a flag given here.
   std::vector<std::string> tiny(std::vector<std::string> more) {
@@ -77,7 +77,7 @@ class GptProgram : public testing::Test {
 };
 
 TEST_F(GptProgram, HelpNamesEveryFlagWithin80Columns) {
-  const Outcome help = run({"--help"});
+  const ShellResult help = run({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   for (const char* flag :
        {"--data",   "--steps",   "--layers",      "--heads",   "--width", "--context",    "--batch",
@@ -92,7 +92,8 @@ TEST_F(GptProgram, HelpNamesEveryFlagWithin80Columns) {
 }
 
 TEST_F(GptProgram, TrainsSavesAndWrites) {
-  const Outcome outcome = run(tiny({"--steps", "30", "--save", file("a"), "--prompt", "The cat"}));
+  const ShellResult outcome =
+      run(tiny({"--steps", "30", "--save", file("a"), "--prompt", "The cat"}));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   for (const char* part : {"step 30/30", "validation loss", "\n  The cat", "The checkpoint is"})
     EXPECT_NE(outcome.output.find(part), std::string::npos) << part << " in\n" << outcome.output;
@@ -123,7 +124,7 @@ TEST_F(GptProgram, CtrlCSavesAndLoadContinuesBitIdentically) {
     while (!std::filesystem::exists(file("stopped")))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ::kill(child, SIGINT);
-    const Outcome stopped = wait(child);
+    const ShellResult stopped = wait(child);
     if (stopped.exit_code == 0) continue;  // it had finished
     ASSERT_EQ(stopped.exit_code, 130) << stopped.output;
     EXPECT_NE(stopped.output.find("Stopped after "), std::string::npos) << stopped.output;
@@ -148,7 +149,7 @@ TEST_F(GptProgram, AFinishedCheckpointJustWrites) {
     return run({"--load", file("a"), "--tokens", "40", "--prompt", "The ", "--temperature", "0.5",
                 "--top-k", "3"});
   };
-  const Outcome once = write(), again = write();
+  const ShellResult once = write(), again = write();
   EXPECT_EQ(once.exit_code, 0) << once.output;
   EXPECT_EQ(once.output, again.output);
   EXPECT_NE(once.output.find("\n  The "), std::string::npos);
@@ -168,7 +169,7 @@ TEST_F(GptProgram, RefusesImpossibleFlags) {
       {"stray"},
   };
   for (const auto& arguments : wrong) {
-    const Outcome outcome = run(arguments);
+    const ShellResult outcome = run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments[0] << "\n" << outcome.output;
     EXPECT_EQ(outcome.output.rfind("15_gpt: ", 0), 0u) << outcome.output;
     EXPECT_NE(outcome.output.find(arguments[0]), std::string::npos)
@@ -185,13 +186,13 @@ TEST_F(GptProgram, RefusesTextsItCannotLearnFrom) {
       {write("short", "too short"), "context"},
       {write("binary", bytes), "text"}};
   for (const auto& [path, reason] : wrong) {
-    const Outcome outcome = run({"--data", path, "--steps", "5", "--save", file("never")});
+    const ShellResult outcome = run({"--data", path, "--steps", "5", "--save", file("never")});
     EXPECT_EQ(outcome.exit_code, 1) << path << "\n" << outcome.output;
     EXPECT_NE(outcome.output.find("15_gpt: "), std::string::npos) << outcome.output;
     EXPECT_NE(outcome.output.find(reason), std::string::npos) << outcome.output;
   }
   EXPECT_FALSE(std::filesystem::exists(file("never")));
-  const Outcome prompt = run(tiny({"--steps", "5", "--prompt", "@"}));
+  const ShellResult prompt = run(tiny({"--steps", "5", "--prompt", "@"}));
   EXPECT_EQ(prompt.exit_code, 1);
   EXPECT_NE(prompt.output.find("@"), std::string::npos) << prompt.output;
   EXPECT_EQ(prompt.output.find("step 1/5"), std::string::npos)
@@ -199,7 +200,7 @@ TEST_F(GptProgram, RefusesTextsItCannotLearnFrom) {
 }
 
 TEST_F(GptProgram, RefusesModelsThatNoMachineHolds) {
-  const Outcome outcome =
+  const ShellResult outcome =
       run({"--data", text_, "--layers", "256", "--width", "65536", "--heads", "1"});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
   EXPECT_NE(outcome.output.find("memory"), std::string::npos) << outcome.output;
@@ -210,7 +211,7 @@ TEST_F(GptProgram, RefusesCheckpointsThatDoNotFit) {
   const std::string good = io::read_file(file("a"));
   const auto expect_refusal = [&](const std::vector<std::string>& arguments, int exit_code,
                                   const std::string& reason) {
-    const Outcome outcome = run(arguments);
+    const ShellResult outcome = run(arguments);
     EXPECT_EQ(outcome.exit_code, exit_code) << outcome.output;
     EXPECT_NE(outcome.output.find(reason), std::string::npos) << reason << " in\n"
                                                               << outcome.output;
@@ -230,7 +231,7 @@ TEST_F(GptProgram, RefusesCheckpointsThatDoNotFit) {
 }
 
 TEST_F(GptProgram, SaysWhereItCannotSave) {
-  const Outcome outcome = run(tiny({"--steps", "5", "--save", file("no/such/directory/a")}));
+  const ShellResult outcome = run(tiny({"--steps", "5", "--save", file("no/such/directory/a")}));
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.output.find("no/such/directory"), std::string::npos) << outcome.output;
 }

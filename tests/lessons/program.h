@@ -2,40 +2,14 @@
 /// Running the lessons as programs.
 #pragma once
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "shell.h"
+
 namespace gradus::test {
-
-inline std::string build_directory() {
-  const char* build = std::getenv("GRADUS_BUILD");
-  return build != nullptr ? build : "build";
-}
-
-struct Outcome {
-  int exit_code = -1;
-  std::string output;  // standard output and standard error
-};
-
-/// Runs a line of shell, without input unless it takes some itself.
-inline Outcome shell(const std::string& command) {
-  Outcome outcome;
-  FILE* pipe = ::popen(("exec 2>&1 </dev/null; " + command).c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer{};
-  while (const size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    outcome.output.append(buffer.data(), n);
-  const int status = ::pclose(pipe);
-  outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
 
 /// The names of all lessons that have a source, "07_attention", in order.
 inline std::vector<std::string> lesson_names() {

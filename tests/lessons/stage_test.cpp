@@ -19,8 +19,8 @@ std::vector<lessons::Break> lessons::breaks() { return {}; }  // of the lesson i
 
 namespace {
 
-using test::Outcome;
 using test::shell;
+using test::ShellResult;
 
 class EveryLesson : public testing::TestWithParam<std::string> {
  protected:
@@ -28,7 +28,7 @@ class EveryLesson : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(EveryLesson, HelpNamesTheCommonFlags) {
-  const Outcome help = shell(program() + " --help");
+  const ShellResult help = shell(program() + " --help");
   EXPECT_EQ(help.exit_code, 0);
   for (const char* flag : {"--quick", "--verbose", "--predict", "--break", "--list-breaks",
                            "--html", "--seed", "--threads", "--help"})
@@ -38,12 +38,12 @@ TEST_P(EveryLesson, HelpNamesTheCommonFlags) {
 TEST_P(EveryLesson, RefusesWhatItDoesNotKnow) {
   for (const char* flags : {"--no-such-flag", "--break=no-such-break", "--break=", "--seed -1",
                             "--threads 0", "--html", "stray"}) {
-    const Outcome outcome = shell(program() + " " + flags);
+    const ShellResult outcome = shell(program() + " " + flags);
     EXPECT_EQ(outcome.exit_code, 2) << flags << "\n" << outcome.output;
     EXPECT_TRUE(outcome.output.starts_with(GetParam() + ": ")) << outcome.output;
   }
-  const Outcome outcome = shell(program() + " --break=no-such-break");
-  const Outcome list = shell(program() + " --list-breaks");
+  const ShellResult outcome = shell(program() + " --break=no-such-break");
+  const ShellResult list = shell(program() + " --list-breaks");
   EXPECT_NE(outcome.output.find(list.output), std::string::npos) << "names what there is";
 }
 
@@ -52,7 +52,7 @@ TEST_P(EveryLesson, ItsPageHoldsAllThatItShows) {
     GTEST_SKIP() << "trains for a minute under the sanitizers";
   test::TemporaryDirectory directory;
   const std::string file = directory / "page.html";
-  const Outcome outcome = shell(program() + " --quick --contract --html " + file);
+  const ShellResult outcome = shell(program() + " --quick --contract --html " + file);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   const std::string page = io::read_file(file);
   for (const char* outside : {"http://", "https://", "src=", "@import", "url("}) {
@@ -69,7 +69,7 @@ TEST_P(EveryLesson, ItsPageHoldsAllThatItShows) {
 }
 
 TEST_P(EveryLesson, SaysWhereItCannotWriteItsPage) {
-  const Outcome outcome = shell(program() + " --quick --html /no/such/directory/page.html");
+  const ShellResult outcome = shell(program() + " --quick --html /no/such/directory/page.html");
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_NE(outcome.output.find("/no/such/directory"), std::string::npos) << outcome.output;
 }
@@ -108,13 +108,14 @@ TEST(Stage, PrintsPlainTextWhereNobodyWatchesAndAsciiWhereThereIsNoUnicode) {
 }
 
 TEST(Stage, AnErrorEndsItWithItsMessage) {
-  const Outcome outcome = shell("GRADUS_ISA=no-such-isa " + attention() + " --quick");
+  const ShellResult outcome = shell("GRADUS_ISA=no-such-isa " + attention() + " --quick");
   EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
   EXPECT_NE(outcome.output.find("no-such-isa"), std::string::npos) << outcome.output;
 }
 
 // A lesson of this test's own: the exit code, and what it printed.
-Outcome teach(void (*lesson)(lessons::Lesson&), std::vector<std::string> flags = {"--contract"}) {
+ShellResult teach(void (*lesson)(lessons::Lesson&),
+                  std::vector<std::string> flags = {"--contract"}) {
   ::setenv("GOMP_SPINCOUNT", "2000", 0);  // else the program, this one, would load itself again
   testing::internal::CaptureStdout();
   flags.insert(flags.begin(), "test_lesson");
@@ -153,14 +154,14 @@ TEST(Stage, WhatFailsFailsTheLesson) {
        "noticed nothing"},
   };
   for (const auto& [lesson, message] : failing) {
-    const Outcome outcome = teach(lesson);
+    const ShellResult outcome = teach(lesson);
     EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
     EXPECT_NE(outcome.output.find(message), std::string::npos) << message << "\n" << outcome.output;
   }
 }
 
 TEST(Stage, WhatHoldsDoesNot) {
-  const Outcome outcome = teach([](Lesson& l) {
+  const ShellResult outcome = teach([](Lesson& l) {
     l.check("two is two", true);
     l.check("equal", Tensor(1.0), Tensor(1.0));
     l.symptom("it burns", true);
@@ -175,7 +176,7 @@ TEST(Stage, WhatHoldsDoesNot) {
 }
 
 TEST(Stage, AContractSaysHowLinesAreComparedAndHasNoTimes) {
-  const Outcome outcome = teach([](Lesson& l) {
+  const ShellResult outcome = teach([](Lesson& l) {
     l.section("trained");
     l.trained({0.01, 0.1});
     l.text("loss 1.5");
@@ -194,7 +195,7 @@ TEST(Stage, ColumnsAreAlignedInAsciiAsWell) {
   const char* was = std::getenv("LC_ALL");
   const std::string before = was == nullptr ? "" : was;
   ::setenv("LC_ALL", "C", 1);
-  const Outcome outcome = teach(
+  const ShellResult outcome = teach(
       [](Lesson& l) {
         l.show("x", Array::of({1, 2}, {1, 2}), {"row", "column", {}, {}}, 0);
       },
@@ -223,13 +224,13 @@ TEST(Stage, TheSeedAndTheThreadsAreThoseOfTheFlags) {
 }
 
 TEST(Stage, SeveralEquationsShareALine) {
-  const Outcome outcome = teach([](Lesson& l) { l.equation("f(a, b),  y_1 = 2,     z"); });
+  const ShellResult outcome = teach([](Lesson& l) { l.equation("f(a, b),  y_1 = 2,     z"); });
   EXPECT_NE(outcome.output.find("\n    f(a, b),   y₁ = 2,   z\n"), std::string::npos)
       << outcome.output;
 }
 
 TEST(Stage, ShowsTensorsOfRankZeroToThree) {
-  const Outcome outcome = teach([](Lesson& l) {
+  const ShellResult outcome = teach([](Lesson& l) {
     l.show("number", Array::scalar(3, DType::float64));
     l.show("vector", Array::of({1, -0.001, 2}, {3}));
     l.show("matrix", Array::of({1, 2, 3, 4}, {2, 2}), {"row", "column", {"a", "b"}, {"c", "d"}}, 1);

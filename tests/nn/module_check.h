@@ -40,15 +40,21 @@ inline void unsettle(nn::Module& module) {
                  randn(parameter.shape(), generator, DType::float64) * 0.3);
 }
 
-/// Checks f(x), which calls the module, in x (if there is one) and in all parameters. f must give
-/// the same result in each call.
+/// A module as a function of x and of its parameters, for gradcheck.
+struct ModuleFunction {
+  std::vector<NamedArray> inputs;  ///< x, then every parameter under its name, tied ones once
+  Function call;                   ///< puts the parameters where they belong, then calls f(x)
+};
+
+/// f(x) calls the module, which must outlive the function, and must give the same result in each
+/// call.
 ///
 /// Of an attention's in_proj_bias, the part that belongs to the keys stays as it is: it adds the
 /// same number to all scores of a row, its true gradient is zero, and what backward and differences
 /// find there is round-off, now and then none at all.
-inline void expect_module_gradients(const std::string& name, nn::Module& module,
-                                    const std::vector<NamedArray>& x, const Function& f) {
-  std::vector<NamedArray> inputs = x;
+inline ModuleFunction module_function(nn::Module& module, const std::vector<NamedArray>& x,
+                                      const Function& f) {
+  ModuleFunction result{.inputs = x, .call = {}};
   struct Parameter {
     size_t input;    // its number among the inputs
     Array key_bias;  // an empty handle for all but in_proj_bias
@@ -56,7 +62,7 @@ inline void expect_module_gradients(const std::string& name, nn::Module& module,
   std::map<const Node*, Parameter> by_node;
   for (const auto& [path, parameter] : module.named_parameters()) {
     Parameter& entry = by_node[parameter.node().get()];
-    entry.input = inputs.size();
+    entry.input = result.inputs.size();
     Array value = parameter.value();
     if (path.ends_with("in_proj_bias")) {
       const int64_t width = value.numel() / 3;
@@ -65,30 +71,34 @@ inline void expect_module_gradients(const std::string& name, nn::Module& module,
           concat({Tensor(value.slice(0, 0, width)), Tensor(value.slice(0, 2 * width, 3 * width))})
               .value();
     }
-    inputs.push_back({path, value});
+    result.inputs.push_back({path, value});
   }
   const std::vector<Tensor*> places = parameter_places(module);
   std::vector<Parameter> parameters;
+  for (const Tensor* place : places) parameters.push_back(by_node.at(place->node().get()));
+  result.call = [places, parameters, f](const std::vector<Tensor>& values) {
+    for (size_t i = 0; i < places.size(); ++i) {
+      const auto& [input, key_bias] = parameters[i];
+      const Tensor& value = values[input];
+      *places[i] = value;
+      if (key_bias.is_empty_handle()) continue;
+      const int64_t width = key_bias.numel();
+      *places[i] =
+          concat({slice(value, 0, 0, width), Tensor(key_bias), slice(value, 0, width, 2 * width)});
+    }
+    return f(values);
+  };
+  return result;
+}
+
+/// Checks f(x) in x (if there is one) and in all parameters of the module, which keeps them.
+inline void expect_module_gradients(const std::string& name, nn::Module& module,
+                                    const std::vector<NamedArray>& x, const Function& f) {
+  const std::vector<Tensor*> places = parameter_places(module);
   std::vector<Tensor> originals;
-  for (const Tensor* place : places) {
-    parameters.push_back(by_node.at(place->node().get()));
-    originals.push_back(*place);
-  }
-  const GradcheckResult result = gradcheck(
-      name,
-      [&](const std::vector<Tensor>& values) {
-        for (size_t i = 0; i < places.size(); ++i) {
-          const auto& [input, key_bias] = parameters[i];
-          const Tensor& value = values[input];
-          *places[i] = value;
-          if (key_bias.is_empty_handle()) continue;
-          const int64_t width = key_bias.numel();
-          *places[i] = concat(
-              {slice(value, 0, 0, width), Tensor(key_bias), slice(value, 0, width, 2 * width)});
-        }
-        return f(values);
-      },
-      inputs);
+  for (const Tensor* place : places) originals.push_back(*place);
+  const auto [inputs, call] = module_function(module, x, f);
+  const GradcheckResult result = gradcheck(name, call, inputs);
   for (size_t i = 0; i < places.size(); ++i) *places[i] = originals[i];
   EXPECT_TRUE(result.passed) << result.report();
 }
