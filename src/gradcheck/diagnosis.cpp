@@ -10,13 +10,16 @@ namespace gradus {
 std::string_view name(Cause cause) {
   switch (cause) {
     case Cause::not_finite: return "not finite";
+    case Cause::overwritten: return "an input is overwritten";
     case Cause::never_added: return "never added";
     case Cause::sign: return "sign";
     case Cause::counted_twice: return "counted twice";
+    case Cause::counted_once: return "half of it lost";
     case Cause::mean_or_sum: return "mean taken for a sum, or the reverse";
     case Cause::scale: return "scale lost";
     case Cause::factor: return "a constant factor";
     case Cause::row_factor: return "a factor of each row lost";
+    case Cause::power: return "a power of the input or the result";
     case Cause::transposed: return "transposed";
     case Cause::misplaced: return "right numbers, wrong places";
     case Cause::swapped: return "another input's gradient";
