@@ -78,10 +78,13 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := tests/laboratory/gradcheck.cpp
+LAB_MAINS := tests/laboratory/gradcheck.cpp tests/laboratory/puzzle.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
+# Where a learner's own work goes; never cleaned, never overwritten.
+SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
 LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp
+LAB_puzzle    := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcard tests/laboratory/exhibits*.cpp))
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
@@ -191,11 +194,18 @@ $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
 gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shakespeare", ARGS=--help
 	@$< $(ARGS)
 
-test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain ## Run all tests; FILTER='Softmax*' runs some of them
+test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain $(B)/laboratory/puzzle ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax
 	@$< $(OP)
+
+ASK_PUZZLE = GRADUS_BUILD=$(B) $< --scratch $(SCRATCH)
+puzzle: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Find the bug: N=7 breaks a copy of a source; HINT=1..3, LIST=1
+	@$(ASK_PUZZLE) $(if $(LIST),list,open $(N) $(if $(HINT),--hint $(HINT)))
+
+puzzle-check: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Say whether your copy is mended; N as above, or the newest
+	@$(ASK_PUZZLE) check $(N)
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
@@ -265,4 +275,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

@@ -43,6 +43,7 @@ struct GradcheckResult {
   GradcheckElement worst;                    ///< over all inputs
   std::vector<GradcheckElement> inputs;      ///< the worst element of each input
   std::string problem;                       ///< why it failed, if not by the tolerance
+  std::string overwritten;                   ///< the input that the function wrote to, if any
   std::vector<GradcheckGradient> gradients;  ///< of every input that has elements
   Array value;                               ///< f(x)
   Array cotangent;                           ///< the random w, of the same shape
@@ -68,8 +69,8 @@ using Function = std::function<Tensor(const std::vector<Tensor>& inputs)>;
 /// and must stay under the tolerance. Where no step, small or large, changes any element of f
 /// (a masked position, say), the derivative is structurally zero and backward must give exactly 0.
 /// A function that gives another value when called again (a dropout that draws anew) fails with
-/// that reason. At kinks differences mean nothing: keep inputs away from them. \throws Error if an
-/// input is not float64, or the result is not.
+/// that reason, and so does one that writes to an input. At kinks differences mean nothing: keep
+/// inputs away from them. \throws Error if an input is not float64, or the result is not.
 GradcheckResult gradcheck(const std::string& name, const Function& f,
                           const std::vector<NamedArray>& inputs,
                           const GradcheckOptions& options = {});

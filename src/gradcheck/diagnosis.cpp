@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "gradcheck/evidence.h"
 
@@ -89,18 +90,19 @@ std::optional<Values> Evidence::differences(const std::vector<NamedArray>& other
   }
 }
 
-std::vector<std::vector<size_t>> lines_along(const Shape& shape, int axis) {
-  size_t inner = 1;
-  for (int i = axis + 1; i < shape.rank(); ++i) inner *= static_cast<size_t>(shape[i]);
-  const auto length = static_cast<size_t>(shape[axis]);
-  const auto outer = static_cast<size_t>(shape.numel()) / (inner * length);
-  std::vector<std::vector<size_t>> lines;
-  for (size_t o = 0; o < outer; ++o)
-    for (size_t i = 0; i < inner; ++i) {
-      std::vector<size_t>& line = lines.emplace_back();
-      for (size_t j = 0; j < length; ++j) line.push_back((o * length + j) * inner + i);
-    }
-  return lines;
+std::vector<std::vector<size_t>> groups_over(const Shape& shape, unsigned axes) {
+  std::vector<std::vector<size_t>> groups;
+  std::map<int64_t, size_t> group_of;  // by the indices on the other axes
+  for (int64_t k = 0; k < shape.numel(); ++k) {
+    const Shape index = index_of(k, shape);
+    int64_t others = 0;
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      if ((axes >> axis & 1) == 0) others = others * shape[axis] + index[axis];
+    const auto [at, is_new] = group_of.try_emplace(others, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[at->second].push_back(static_cast<size_t>(k));
+  }
+  return groups;
 }
 
 // ---- one after another -------------------------------------------------------------------------
@@ -141,12 +143,16 @@ Finding find_nearly(const Evidence& e) {
 std::vector<Diagnosis> diagnose(const Function& f, const std::vector<NamedArray>& inputs,
                                 const GradcheckResult& result) {
   std::vector<Diagnosis> all;
+  if (!result.overwritten.empty())
+    all.push_back({result.overwritten, Cause::overwritten,
+                   "after forward and backward it has other values than before"});
   for (const GradcheckGradient& gradient : result.gradients) {
     if (gradient.passed) continue;
     const Evidence evidence(f, inputs, result, gradient);
     Finding found;
-    for (const auto find : {find_not_finite, find_never_added, find_factor, find_other_place,
-                            find_missing_term, find_other_gradient, find_part, find_nearly})
+    for (const auto find : {find_not_finite, find_never_added, find_factor, find_nearly,
+                            find_masked, find_other_place, find_jacobian, find_missing_term,
+                            find_other_gradient, find_power, find_part})
       if (!found) found = find(evidence);
     if (!found)
       found = Diagnosis{{}, Cause::unknown, "none of the known mistakes explains every element"};

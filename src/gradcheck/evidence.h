@@ -36,12 +36,19 @@ using Finding = std::optional<Diagnosis>;  // its input is filled in later
 
 // Families of hypotheses, each in a file of its own; the first finding counts.
 Finding find_factor(const Evidence& e);
+Finding find_power(const Evidence& e);
+Finding find_masked(const Evidence& e);
 Finding find_other_place(const Evidence& e);
-Finding find_other_gradient(const Evidence& e);
+Finding find_jacobian(const Evidence& e);
 Finding find_missing_term(const Evidence& e);
+Finding find_other_gradient(const Evidence& e);
 Finding find_part(const Evidence& e);
 
-// The positions of an array of that shape, line by line along an axis.
-std::vector<std::vector<size_t>> lines_along(const Shape& shape, int axis);
+// The positions of an array of that shape, group by group: those of a group differ in the given
+// axes only, of which bit i of `axes` stands for axis i. Along one axis a group is a line.
+std::vector<std::vector<size_t>> groups_over(const Shape& shape, unsigned axes);
+inline std::vector<std::vector<size_t>> lines_along(const Shape& shape, int axis) {
+  return groups_over(shape, 1U << axis);
+}
 
 }  // namespace gradus

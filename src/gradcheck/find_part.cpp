@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "gradcheck/evidence.h"
 
@@ -23,18 +24,27 @@ std::string how_wrong(const Evidence& e, const std::vector<bool>& wrong) {
   return "";
 }
 
-Finding find_masked(const Evidence& e, const std::vector<bool>& wrong) {
-  size_t without_effect = 0;
+// 0 or one number times the gradient that arrives, and so is the measured one, at other places.
+Finding find_other_mask(const Evidence& e) {
+  if (!e.same_shape()) return {};
+  double factor = 0;
+  size_t differ = 0;
   for (size_t k = 0; k < e.count(); ++k) {
-    if (wrong[k] && !e.gradient.no_effect[k]) return {};
-    without_effect += e.gradient.no_effect[k];
+    const double ours = e.analytic[k] / e.w[k], measured = e.numeric[k] / e.w[k];
+    for (const double ratio : {ours, measured}) {
+      if (std::abs(ratio) < 1e-9) continue;
+      if (factor == 0) factor = ratio;
+      if (!(std::abs(ratio / factor - 1) < 1e-5)) return {};
+    }
+    differ += (std::abs(ours) < 1e-9) != (std::abs(measured) < 1e-9);
   }
-  return Diagnosis{
-      {},
-      Cause::masked,
-      fmt::format("wrong only among the {} elements that have no effect on the result: "
-                  "there it must be 0",
-                  without_effect)};
+  const auto zero = [](double v) { return v == 0; };
+  if (std::none_of(e.analytic.begin(), e.analytic.end(), zero)) return {};
+  return Diagnosis{{},
+                   Cause::masked,
+                   fmt::format("0 or {:.6g} times the gradient that arrives, as it should be, but "
+                               "{} of {} elements have the wrong one of the two",
+                               factor, differ, e.count())};
 }
 
 // Are the wrong ones those below some value of the input, or those above it? Or equal ones?
@@ -113,20 +123,70 @@ Finding find_some_places(const Evidence& e, const std::vector<bool>& wrong) {
   return {};
 }
 
+// One wrong element in a line, at another index in another line: a place that was looked up.
+Finding find_one_of_each_line(const Evidence& e, const std::vector<bool>& wrong) {
+  for (int axis = e.shape.rank() - 1; axis >= 0; --axis) {
+    if (e.shape[axis] < 4) continue;
+    std::set<size_t> indices;
+    size_t most = 0;
+    for (const auto& line : lines_along(e.shape, axis)) {
+      size_t here = 0;
+      for (size_t j = 0; j < line.size(); ++j)
+        if (wrong[line[j]]) {
+          indices.insert(j);
+          ++here;
+        }
+      most = std::max(most, here);
+    }
+    if (most == 1 && indices.size() > 1)
+      return Diagnosis{{},
+                       Cause::some_places,
+                       fmt::format("at most one element is wrong in each line along axis {}, not "
+                                   "always at the same index{}",
+                                   axis, how_wrong(e, wrong))};
+  }
+  return {};
+}
+
 }  // namespace
+
+// The others are right, and some of them are not 0: then the mask is.
+Finding find_masked(const Evidence& e) {
+  const std::vector<bool> wrong = e.wrong();
+  size_t without_effect = 0;
+  bool others = false;
+  for (size_t k = 0; k < e.count(); ++k) {
+    if (wrong[k] && !e.gradient.no_effect[k]) return {};
+    without_effect += e.gradient.no_effect[k];
+    others = others || !e.gradient.no_effect[k];
+  }
+  if (!others) return {};
+  return Diagnosis{
+      {},
+      Cause::masked,
+      fmt::format("wrong only among the {} elements that have no effect on the result: "
+                  "there it must be 0",
+                  without_effect)};
+}
 
 Finding find_part(const Evidence& e) {
   const std::vector<bool> wrong = e.wrong();
-  if (const Finding found = find_masked(e, wrong)) return found;
+  if (const Finding found = find_other_mask(e)) return found;
   if (const Finding found = find_growing(e)) return found;
   if (std::all_of(wrong.begin(), wrong.end(), [](bool w) { return w; })) return {};
   if (const Finding found = find_one_branch(e, wrong)) return found;
+  if (const Finding found = find_one_of_each_line(e, wrong)) return found;
   if (const Finding found = find_some_places(e, wrong)) return found;
-  const auto count = std::count(wrong.begin(), wrong.end(), true);
+  // That many elements are not right by chance.
+  const auto count = static_cast<size_t>(std::count(wrong.begin(), wrong.end(), true));
+  size_t right = 0;
+  for (size_t k = 0; k < e.count(); ++k) right += !wrong[k] && e.numeric[k] != 0;
   const std::string how = how_wrong(e, wrong);
-  if (how.empty()) return {};
+  if (how.empty() && (right < 3 || 3 * right < e.count())) return {};
   return Diagnosis{
-      {}, Cause::some_places, fmt::format("{} of {} elements are wrong{}", count, e.count(), how)};
+      {},
+      Cause::some_places,
+      fmt::format("{} of {} elements are wrong{}, the others right", count, e.count(), how)};
 }
 
 }  // namespace gradus

@@ -34,6 +34,7 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
                          .worst = {},
                          .inputs = {},
                          .problem = {},
+                         .overwritten = {},
                          .gradients = {},
                          .value = {},
                          .cotangent = {}};
@@ -60,6 +61,11 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
   result.cotangent = cotangent;
   if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
     return problem("the function's value is not finite");
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (leaves[i].value().to_vector() != inputs[i].value.to_vector()) {
+      result.overwritten = inputs[i].name;
+      return problem("the function writes to an input, which is not its own");
+    }
   Probe probe(f, inputs);
   if (probe() != values)
     return problem("called again with the same inputs, the function gives another value");

@@ -51,6 +51,26 @@ Array counting(double first, double step) {
   return Array::of(v, {3, 5}, DType::float64);
 }
 
+// (3, 1): a number for each channel of a (2, 3, 5).
+Array channel_factors() { return Array::of({2.0, 2.5, -3.0}, {3, 1}, DType::float64); }
+
+// Masks of (3, 5).
+Array every_third() {
+  std::vector<bool> bits;
+  for (int i = 0; i < 15; ++i) bits.push_back(i % 3 == 0);
+  return Array::of_bools(bits, {3, 5});
+}
+Array every_other() {
+  std::vector<bool> bits;
+  for (int i = 0; i < 15; ++i) bits.push_back(i % 2 == 0);
+  return Array::of_bools(bits, {3, 5});
+}
+Array one_of_each_row() {
+  std::vector<bool> bits(15, false);
+  for (const size_t k : {2, 5, 14}) bits[k] = true;
+  return Array::of_bools(bits, {3, 5});
+}
+
 struct Planted {
   Cause cause;
   const char* evidence;  // part of it
@@ -162,7 +182,7 @@ std::vector<Planted> planted_mistakes() {
                [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 2; }),
        {matrix}},
       {Cause::diagonal,
-       "forward value times one number for each line along axis 1",
+       "forward value times one number along axis 1",
        planted(soft, [](size_t, const A& dy, const X&, const A& y) { return dy * y; }),
        {matrix}},
       {Cause::missing_mean,
@@ -198,6 +218,87 @@ std::vector<Planted> planted_mistakes() {
        planted(square, [](size_t, const A& dy, const X& x,
                           const A&) { return dy * (x[0] * 2 + 1e-4 * x[0] * x[0]); }),
        {matrix}},
+      {Cause::counted_once,
+       "0.5 times",
+       planted(square, [](size_t, const A& dy, const X& x, const A&) { return dy * x[0]; }),
+       {matrix}},
+      {Cause::power,
+       "1 times the measured one times a to the power -1",
+       planted(unary([](const Tensor& t) { return t * t * t; }),
+               [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * 3; }),
+       {matrix}},
+      {Cause::power,
+       "the result to the power -1",
+       planted(unary([](const Tensor& t) { return exp(t); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy * 3; }),
+       {matrix}},
+      {Cause::row_factor,
+       "along axes 0, 2 ",
+       planted(unary([](const Tensor& t) { return t * Tensor(channel_factors()); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy + 0.0; }),
+       {{2, 3, 5}}},
+      {Cause::transposed,
+       "the transposed one is needed",
+       planted(
+           unary([](const Tensor& t) { return cumsum(t, 1); }),
+           [](size_t, const A& dy, const X&, const A&) { return value_of(cumsum(Tensor(dy), 1)); }),
+       {matrix}},
+      {Cause::misplaced,
+       "in another order",
+       planted(unary([](const Tensor& t) {
+                 return permute(t, {1, 2, 0});
+               }),
+               [](size_t, const A& dy, const X& x, const A&) {
+                 return dy.clone().reshape(x[0].shape());
+               }),
+       {{2, 3, 5}}},
+      {Cause::diagonal,
+       "at its own place only",
+       planted(soft, [](size_t, const A& dy, const X&, const A& y) { return dy * (y - y * y); }),
+       {matrix}},
+      {Cause::broadcast,
+       "only what the last index of axis 0",
+       planted([](const Tensors& in) { return matmul(in[0], in[1]); },
+               [](size_t i, const A& dy, const X& x, const A&) {
+                 return i == 0 ? gemm(dy, transposed(x[1]))
+                               : gemm(transposed(x[0].slice(0, 2, 3)), dy.slice(0, 2, 3));
+               }),
+       {matrix, {5, 7}}},
+      {Cause::residual,
+       "missing once",
+       planted(unary([](const Tensor& t) { return mean(t + t * t); }),
+               [](size_t, const A& dy, const X& x, const A&) { return dy * x[0] * (2 / 15.0); }),
+       {matrix}},
+      {Cause::masked,
+       "no effect",  // and not: the gradient that arrives, passed on
+       planted(unary([](const Tensor& t) { return masked_fill(t, every_third(), 2); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy + 0.0; }),
+       {matrix}},
+      {Cause::masked,
+       "15 of 15 elements have the wrong one",
+       planted(unary([](const Tensor& t) { return masked_fill(t * 3, every_third(), 2); }),
+               [](size_t, const A& dy, const X&, const A&) {
+                 return masked_fill(dy * 3, logical_not(every_third()), 0);
+               }),
+       {matrix}},
+      {Cause::some_places,
+       "at most one element is wrong in each line along axis 1",
+       planted(soft,
+               [](size_t, const A& dy, const X&, const A& y) {
+                 const A right = y * (dy - gradus::sum(dy * y, {1}, true));
+                 return where(one_of_each_row(), right + dy, right);
+               }),
+       {matrix}},
+      {Cause::some_places,
+       "8 of 15 elements are wrong, the others right",
+       planted(square, [](size_t, const A& dy, const X& x,
+                          const A&) { return where(every_other(), dy, dy * x[0] * 2); }),
+       {matrix}},
+      {Cause::nearly,
+       "away",  // and not: a factor of each row
+       planted(unary([](const Tensor& t) { return t * Tensor(counting(1, 0.5)); }),
+               [](size_t, const A& dy, const X&, const A&) { return dy * counting(1.001, 0.5); }),
+       {matrix}},
       {Cause::unknown,
        "none of the known",
        planted(square, [](size_t, const A&, const X& x,
@@ -220,6 +321,35 @@ TEST(Diagnosis, NamesEveryPlantedMistake) {
     EXPECT_EQ(name(found.back().cause), name(p.cause)) << found.back().evidence;
     EXPECT_NE(found.back().evidence.find(p.evidence), std::string::npos) << found.back().evidence;
   }
+}
+
+TEST(Diagnosis, NamesAnInputThatIsWrittenTo) {
+  const Function f = [](const Tensors& in) {
+    const NoGrad guard;
+    Array x = in[1].value();
+    add_in_place(x, in[0].value());
+    const EnableGrad again;
+    return in[0] + in[1];
+  };
+  const std::vector<NamedArray> inputs = {{"a", random_array({3, 5}, 3)},
+                                          {"b", random_array({3, 5}, 4)}};
+  const GradcheckResult result = gradcheck("planted", f, inputs);
+  EXPECT_FALSE(result.passed);
+  EXPECT_NE(result.problem.find("writes to an input"), std::string::npos);
+  const std::vector<Diagnosis> found = diagnose(f, inputs, result);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].cause, Cause::overwritten);
+  EXPECT_EQ(found[0].input, "b");
+}
+
+TEST(Diagnosis, SaysNothingFromASingleElement) {
+  const Function f = planted(
+      [](const Tensors& in) { return in[0] * in[0]; },
+      [](size_t, const Array& dy, const std::vector<Array>&, const Array&) { return dy * 0.7; });
+  const std::vector<NamedArray> inputs = {{"a", random_array({1}, 3)}};
+  const std::vector<Diagnosis> found = diagnose(f, inputs, gradcheck("planted", f, inputs));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].cause, Cause::unknown) << found[0].evidence;
 }
 
 }  // namespace

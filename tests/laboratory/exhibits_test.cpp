@@ -45,7 +45,7 @@ TEST(Exhibits, NamesAreUniqueAndEveryTextIsThere) {
   for (const Exhibit& e : exhibits()) {
     EXPECT_TRUE(names.insert(e.name).second) << e.name;
     for (const std::string& text : {e.symptom, e.hints[0], e.hints[1], e.hints[2], e.story}) {
-      EXPECT_GE(text.size(), 40U) << e.name << ": " << text;
+      EXPECT_GE(text.size(), 20U) << e.name << ": " << text;
       EXPECT_TRUE(texts.insert(text).second) << e.name << " repeats: " << text;
     }
   }

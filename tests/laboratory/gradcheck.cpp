@@ -101,23 +101,32 @@ std::vector<Explained> causes_of(const std::vector<Checked>& wrong) {
   return causes;
 }
 
-// The causes, and at length the case with the most elements: there a pattern is least likely to be
-// chance.
+// The one with the most elements: there a pattern is least likely to be chance.
+const Checked& largest(const std::vector<Checked>& wrong) {
+  return *std::max_element(wrong.begin(), wrong.end(), [](const Checked& x, const Checked& y) {
+    return x.result.elements < y.result.elements;
+  });
+}
+
+// The causes, and at length the largest case.
 void print_causes(const std::vector<Checked>& wrong, const std::vector<Explained>& causes) {
   fmt::print("\n");
   for (const Explained& e : causes)
     fmt::print("  {:>4} gradient{} {}\n", e.inputs, e.inputs == 1 ? ": " : "s:", e.cause);
-  const Checked& largest = *std::max_element(
-      wrong.begin(), wrong.end(),
-      [](const Checked& x, const Checked& y) { return x.result.elements < y.result.elements; });
-  fmt::print("\n{}", explain(largest.check.call, largest.check.inputs, largest.result));
+  const auto& [check, result] = largest(wrong);
+  fmt::print("\n{}", explain(check.call, check.inputs, result));
 }
 
-// The same for a program.
-void tell(const std::string& file, size_t cases, size_t wrong,
+// The same for a program, and the value of every case: JSON has no NaN, so as text.
+void tell(const std::string& file, const std::vector<Checked>& all, size_t wrong,
           const std::vector<Explained>& causes) {
-  nlohmann::json answer = {{"cases", cases},
+  std::map<std::string, std::string> values;
+  for (const auto& [check, result] : all)
+    if (!result.value.is_empty_handle())
+      values[check.name] += fmt::format("{} ", fmt::join(result.value.to_vector(), " "));
+  nlohmann::json answer = {{"cases", all.size()},
                            {"wrong", wrong},
+                           {"values", values},
                            {"causes", nlohmann::json::object()},
                            {"main_cause", causes.empty() ? "" : causes.front().cause}};
   for (const Explained& e : causes) answer["causes"][e.cause] = e.inputs;
@@ -161,6 +170,7 @@ void print_ops(const std::vector<Checked>& all) {
 struct Wish {
   std::vector<std::string> ops;  // all, if empty
   std::string tell;              // a file, or empty
+  bool brief = false;            // the numbers, but not what they may mean
 };
 
 // 0, or 2 after a message about an op that is not in the tables.
@@ -209,13 +219,14 @@ int check_gradients(const Wish& wish) {
   std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
                [](const Checked& c) { return !c.result.passed; });
   const std::vector<Explained> causes = causes_of(wrong);
-  if (!wrong.empty()) print_causes(wrong, causes);
+  if (wish.brief && !wrong.empty()) fmt::print("\n{}", largest(wrong).result.report());
+  if (!wish.brief && !wrong.empty()) print_causes(wrong, causes);
   const auto elements =
       std::accumulate(all.begin(), all.end(), int64_t{0},
                       [](int64_t sum, const Checked& c) { return sum + c.result.elements; });
   fmt::print("\n{} cases, {} gradients: {}.\n", all.size(), elements,
              wrong.empty() ? "all right" : fmt::format("{} cases wrong", wrong.size()));
-  if (!wish.tell.empty()) tell(wish.tell, all.size(), wrong.size(), causes);
+  if (!wish.tell.empty()) tell(wish.tell, all, wrong.size(), causes);
   return wrong.empty() ? 0 : 1;
 }
 
@@ -229,6 +240,7 @@ int main(int argc, char** argv) try {
   app.add_option("op", wish.ops, "ops or modules, as in softmax TransformerBlock; all if none");
   app.add_option("--tell", wish.tell,
                  "write how many cases were wrong, and why, to this JSON file");
+  app.add_flag("--brief", wish.brief, "without the likely causes");
   app.add_option("--seconds", seconds, "end after this time, as if killed");
   app.footer(
       "Exits with 0 if all gradients are right, 1 if one is wrong, 2 if there is no such op.");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <future>
@@ -49,6 +50,7 @@ void read_answer(const Path& file, Verdict& verdict) {
   verdict.wrong = answer.at("wrong");
   verdict.causes = answer.at("causes").get<std::map<std::string, int>>();
   verdict.main_cause = answer.at("main_cause");
+  verdict.values = answer.at("values").get<std::map<std::string, std::string>>();
 }
 
 }  // namespace
@@ -58,6 +60,7 @@ Toolchain toolchain_of_build() {
   std::ifstream in(file);
   check(in.good(), "workshop: there is no {}; `make {}` writes it", file.string(), file.string());
   Toolchain tools;
+  tools.since = std::filesystem::last_write_time(file);
   for (std::string line; std::getline(in, line);) {
     const size_t space = std::min(line.find(' '), line.size());
     const std::string key = line.substr(0, space), value = line.substr(space);
@@ -97,37 +100,58 @@ void Workshop::take(const std::string& source) {
     sources_.push_back(source);
 }
 
-Verdict Workshop::gradcheck(const std::vector<std::string>& ops, double seconds) {
-  const Path build = directory_ / ".build", program = build / "gradcheck",
-             answer = build / "answer.json";
+namespace {
+
+// Whether `made` was made after the toolchain and what it is made of.
+bool is_current(const Path& made, const Toolchain& tools, const std::vector<Path>& parts) {
+  if (!std::filesystem::exists(made)) return false;
+  const auto time = std::filesystem::last_write_time(made);
+  return time > tools.since && std::ranges::all_of(parts, [&](const Path& part) {
+           return time > std::filesystem::last_write_time(part);
+         });
+}
+
+}  // namespace
+
+Verdict run_gradcheck(const Path& program, const Path& answer, const std::vector<std::string>& ops,
+                      double seconds, const std::string& options) {
+  Verdict verdict;
+  verdict.compiled = true;
+  std::filesystem::remove(answer);
+  // One thread: several workshops may be at work, and the cases are small.
+  const ShellResult run = shell(fmt::format("OMP_NUM_THREADS=1 {} --seconds {} --tell {} {} {}",
+                                            quoted(program), static_cast<int>(std::ceil(seconds)),
+                                            quoted(answer), options, fmt::join(ops, " ")));
+  verdict.output = run.output;
+  read_answer(answer, verdict);
+  return verdict;
+}
+
+Verdict Workshop::gradcheck(const std::vector<std::string>& ops, double seconds,
+                            const std::string& options) {
+  const Path build = directory_ / ".build", program = build / "gradcheck";
   std::filesystem::create_directories(build);
   std::vector<std::future<ShellResult>> running;
+  std::vector<Path> parts;
   std::string objects;
   for (const std::string& source : sources_)
     for (const auto& [object, command] : compilations(toolchain_, source, path(source), build)) {
-      running.push_back(std::async(std::launch::async, shell, command));
+      if (!is_current(object, toolchain_, {path(source)}))
+        running.push_back(std::async(std::launch::async, shell, command));
+      parts.push_back(object);
       objects += quoted(object) + " ";
     }
-  Verdict verdict;
-  verdict.compiled = true;
+  Verdict failure;
+  bool failed = false;
   const auto need = [&](const ShellResult& step) {
-    verdict.compiled = verdict.compiled && step.exit_code == 0;
-    verdict.output += step.output;
+    if (!failed) failure.output += step.output;  // not once for each instruction set
+    failed = failed || step.exit_code != 0;
   };
   for (auto& compiler : running) need(compiler.get());
-  if (verdict.compiled)
+  if (!failed && !is_current(program, toolchain_, parts))
     need(shell(fmt::format("{} {} {} -o {}", toolchain_.link, objects, toolchain_.objects,
                            quoted(program))));
-  if (!verdict.compiled) return verdict;
-
-  std::filesystem::remove(answer);
-  // One thread: several workshops may be at work, and the cases are small.
-  const ShellResult run =
-      shell(fmt::format("OMP_NUM_THREADS=1 {} --seconds {} --tell {} {}", quoted(program),
-                        static_cast<int>(std::ceil(seconds)), quoted(answer), fmt::join(ops, " ")));
-  verdict.output += run.output;
-  read_answer(answer, verdict);
-  return verdict;
+  return failed ? failure : run_gradcheck(program, build / "answer.json", ops, seconds, options);
 }
 
 }  // namespace gradus::test

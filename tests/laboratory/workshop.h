@@ -17,7 +17,8 @@ struct Verdict {
   int wrong = 0;                      ///< how many of them have a wrong gradient, or threw
   std::map<std::string, int> causes;  ///< name(Cause), and how many wrong inputs it explains
   std::string main_cause;             ///< of the largest wrong case: what its explanation names
-  std::string output;                 ///< what the program printed, for people
+  std::map<std::string, std::string> values;  ///< of each case, its result in digits
+  std::string output;                         ///< what the program printed, for people
   bool caught() const { return compiled && (!finished || wrong > 0); }
 };
 
@@ -27,11 +28,17 @@ struct Toolchain {
   std::vector<std::string> kernels;  ///< more flags for a kernel, one line for each instruction set
   std::string link;                  ///< the linker's first part: "g++ -fopenmp"
   std::string objects;               ///< objects and archive of the program, and the libraries
+  std::filesystem::file_time_type since = {};  ///< what was made before is made again
 };
 
 /// What make wrote down for this build: the file laboratory/toolchain in its directory. \throws
 /// Error if it is not there.
 Toolchain toolchain_of_build();
+
+/// Runs a program that checks gradients; `answer` is a file that it may write.
+Verdict run_gradcheck(const std::filesystem::path& program, const std::filesystem::path& answer,
+                      const std::vector<std::string>& ops, double seconds = 120,
+                      const std::string& options = "");
 
 /// The text of a source of the tree, "src/ops/softmax.cpp". \throws Error if there is none.
 std::string text_of(const std::filesystem::path& source);
@@ -49,9 +56,11 @@ class Workshop {
   void take(const std::string& source);
   /// Where that source is, "DIRECTORY/softmax.cpp".
   std::filesystem::path path(const std::string& source) const;
-  /// Compiles what was put, links it in front of the library, checks the gradients of the ops (all,
-  /// if none is named). A program that runs longer than `seconds` is ended.
-  Verdict gradcheck(const std::vector<std::string>& ops, double seconds = 120);
+  /// Compiles what was put, unless that was done already, links it in front of the library, checks
+  /// the gradients of the ops (all, if none is named). A program that runs longer than `seconds` is
+  /// ended. `options` are those of the program.
+  Verdict gradcheck(const std::vector<std::string>& ops, double seconds = 120,
+                    const std::string& options = "");
 
  private:
   std::filesystem::path directory_;
