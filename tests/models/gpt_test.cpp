@@ -1,4 +1,4 @@
-// GPT: its gradients, its first values, its cache, and its determinism.
+// GPT: its first values, its cache, and its determinism.
 #include "gradus/models/gpt.h"
 
 #include <cmath>
@@ -18,32 +18,6 @@ using test::same_bits;
 // Tokens of a vocabulary.
 Array tokens_of(const Shape& shape, int64_t vocabulary, uint64_t seed = 1) {
   return test::random_indices(shape, static_cast<uint64_t>(vocabulary), seed);
-}
-
-// ---- gradients
-
-TEST(GPT, GradientsOfAllParametersAgreeWithDifferences) {
-  Generator generator(1);
-  for (const nn::NormPosition norm : {nn::NormPosition::pre, nn::NormPosition::post})
-    for (const nn::Bias bias : {nn::Bias::none, nn::Bias::learned})
-      for (const double dropout : {0.0, 0.3}) {
-        GPT model({.vocabulary = 7,
-                   .context = 5,
-                   .layers = 2,
-                   .heads = 3,
-                   .width = 6,
-                   .bias = bias,
-                   .dropout = dropout,
-                   .norm = norm},
-                  generator);
-        test::unsettle(model);
-        const Array tokens = tokens_of({2, 3}, 7);
-        const uint64_t position = generator.position();
-        test::expect_module_gradients("GPT", model, {}, [&](const auto&) {
-          generator.set_position(position);  // the same masks in each call
-          return model(tokens);
-        });
-      }
 }
 
 // ---- shape of the model

@@ -11,20 +11,6 @@ using test::same_bits;
 
 using Names = std::vector<std::string>;
 
-TEST(Convolution, GradientsOfInputAndParametersAgreeWithDifferences) {
-  Generator generator(1);
-  for (const Bias bias : {Bias::none, Bias::learned}) {
-    Conv1d conv1(3, 5, 2, generator, {.stride = 2, .padding = 1}, bias);
-    test::unsettle(conv1);
-    test::expect_module_gradients("Conv1d", conv1, {{"x", random_array({2, 3, 7}, 1)}},
-                                  [&](const auto& in) { return conv1(in[0]); });
-    Conv2d conv2(2, 3, 3, generator, {.stride = 2, .padding = 1}, bias);
-    test::unsettle(conv2);
-    test::expect_module_gradients("Conv2d", conv2, {{"x", random_array({2, 2, 5, 4}, 1)}},
-                                  [&](const auto& in) { return conv2(in[0]); });
-  }
-}
-
 TEST(Convolution, IsTheOpOnItsWeightBiasAndOptions) {
   Generator generator(1);
   Conv1d conv1(3, 5, 2, generator, {.stride = 2, .padding = 1});

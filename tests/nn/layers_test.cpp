@@ -1,4 +1,4 @@
-// The layers: their gradients, their first values, and that they are the ops they are named after.
+// The layers: their first values, and that they are the ops they are named after.
 #include "gradus/nn/layers.h"
 
 #include <algorithm>
@@ -10,7 +10,6 @@ namespace gradus::nn {
 namespace {
 
 using test::error_of;
-using test::expect_module_gradients;
 using test::parameter_names;
 using test::random_array;
 using test::relative_distance;
@@ -18,53 +17,6 @@ using test::same_bits;
 using test::unsettle;
 
 using Names = std::vector<std::string>;
-
-// ---- gradients
-
-TEST(Layers, GradientsOfInputAndParametersAgreeWithDifferences) {
-  Generator generator(1);
-  test::on_every_isa([&] {
-    for (const Bias bias : {Bias::none, Bias::learned}) {
-      for (const Shape& shape : {Shape{3, 5}, Shape{2, 3, 5}}) {
-        const std::vector<NamedArray> x = {{"x", random_array(shape, 4)}};
-        Linear linear(5, 7, generator, bias);
-        unsettle(linear);
-        expect_module_gradients("Linear", linear, x, [&](const auto& in) { return linear(in[0]); });
-        LayerNorm norm(5, bias);
-        unsettle(norm);
-        expect_module_gradients("LayerNorm", norm, x, [&](const auto& in) { return norm(in[0]); });
-        for (const Activation f : {Activation::relu, Activation::gelu, Activation::gelu_tanh}) {
-          FeedForward feed_forward(5, 11, generator, bias, 0, f);
-          unsettle(feed_forward);
-          expect_module_gradients("FeedForward", feed_forward, x,
-                                  [&](const auto& in) { return feed_forward(in[0]); });
-        }
-        SwiGLU gated(5, 11, generator, bias);
-        unsettle(gated);
-        expect_module_gradients("SwiGLU", gated, x, [&](const auto& in) { return gated(in[0]); });
-        RMSNorm root(5);
-        unsettle(root);
-        expect_module_gradients("RMSNorm", root, x, [&](const auto& in) { return root(in[0]); });
-      }
-    }
-    Embedding table(7, 5, generator);
-    unsettle(table);
-    const Array ids = Array::of_indices({3, 0, 3, 6, 3, 1}, {2, 3});
-    expect_module_gradients("Embedding", table, {}, [&](const auto&) { return table(ids); });
-  });
-}
-
-TEST(FeedForward, ItsGradientsGoThroughTheMaskThatDropoutDrew) {
-  Generator generator(1);
-  FeedForward feed_forward(5, 11, generator, Bias::learned, 0.4);
-  unsettle(feed_forward);
-  const uint64_t position = generator.position();
-  expect_module_gradients("FeedForward with dropout", feed_forward,
-                          {{"x", random_array({3, 5}, 4)}}, [&](const auto& in) {
-                            generator.set_position(position);  // the same mask in each call
-                            return feed_forward(in[0]);
-                          });
-}
 
 // ---- names
 

@@ -1,5 +1,4 @@
-// Recurrent networks: PyTorch's numbers, gradients, names, and that a layer is its cell step by
-// step.
+// Recurrent networks: PyTorch's numbers, names, and that a layer is its cell step by step.
 #include "gradus/nn/recurrent.h"
 
 #include <map>
@@ -96,37 +95,6 @@ TEST(Recurrent, LayersGiveWhatPyTorchGives) {
       return results;
     });
   });
-}
-
-// ---- gradients
-
-TEST(Recurrent, GradientsOfInputStateAndParametersAgreeWithDifferences) {
-  Generator generator(1);
-  for (const Bias bias : {Bias::none, Bias::learned}) {
-    const std::vector<NamedArray> step = {{"x", random_array({2, 3}, 1)},
-                                          {"h", random_array({2, 5}, 2)},
-                                          {"c", random_array({2, 5}, 3)}};
-    const std::vector<NamedArray> sequence = {{"x", random_array({2, 3, 3}, 1)}, step[1], step[2]};
-    const auto both = [](const LSTMState& state) { return concat({state.h, state.c}, 1); };
-    RNNCell rnn_cell(3, 5, generator, bias);
-    test::unsettle(rnn_cell);
-    test::expect_module_gradients("RNNCell", rnn_cell, {step[0], step[1]},
-                                  [&](const auto& in) { return rnn_cell(in[0], in[1]); });
-    LSTMCell lstm_cell(3, 5, generator, bias);
-    test::unsettle(lstm_cell);
-    test::expect_module_gradients("LSTMCell", lstm_cell, step, [&](const auto& in) {
-      return both(lstm_cell(in[0], {in[1], in[2]}));
-    });
-    RNN rnn(3, 5, generator, bias);
-    test::unsettle(rnn);
-    test::expect_module_gradients("RNN", rnn, {sequence[0], sequence[1]},
-                                  [&](const auto& in) { return rnn(in[0], in[1]).output; });
-    LSTM lstm(3, 5, generator, bias);
-    test::unsettle(lstm);
-    test::expect_module_gradients("LSTM", lstm, sequence, [&](const auto& in) {
-      return both(lstm(in[0], {in[1], in[2]}).state);
-    });
-  }
 }
 
 // ---- what a layer is

@@ -1,4 +1,4 @@
-// Multi-head attention and the transformer block: gradients, formulas, and the key/value cache.
+// Multi-head attention and the transformer block: formulas, and the key/value cache.
 #include "gradus/nn/transformer.h"
 
 #include <algorithm>
@@ -9,7 +9,6 @@ namespace gradus::nn {
 namespace {
 
 using test::error_of;
-using test::expect_module_gradients;
 using test::parameter_names;
 using test::random_array;
 using test::relative_distance;
@@ -20,56 +19,8 @@ using Names = std::vector<std::string>;
 
 const AttentionOptions causal{.causal = true};
 
-Array some_mask(const Shape& shape) {
-  std::vector<bool> bits;
-  for (int64_t i = 0; i < shape.numel(); ++i) bits.push_back(i % 3 != 1);
-  return Array::of_bools(bits, shape);
-}
-
-// ---- gradients
-
-TEST(MultiHeadAttention, GradientsAgreeWithDifferences) {
-  Generator generator(1);
-  test::on_every_isa([&] {
-    for (const Bias bias : {Bias::none, Bias::learned})
-      for (const int64_t heads : {1, 3}) {
-        MultiHeadAttention attention(6, heads, generator, bias);
-        unsettle(attention);
-        for (const AttentionOptions& options :
-             {AttentionOptions{}, causal, AttentionOptions{.mask = some_mask({2, 1, 5, 5})}})
-          expect_module_gradients("MultiHeadAttention", attention,
-                                  {{"x", random_array({2, 5, 6}, 4)}},
-                                  [&](const auto& in) { return attention(in[0], options); });
-      }
-  });
-}
-
-TEST(MultiHeadAttention, GradientsOfCrossAttentionAgreeWithDifferences) {
-  Generator generator(1);
-  for (const Bias bias : {Bias::none, Bias::learned}) {
-    MultiHeadAttention attention(6, 3, generator, bias);
-    unsettle(attention);
-    for (const AttentionOptions& options :
-         {AttentionOptions{}, AttentionOptions{.mask = key_padding_mask({7, 2}, 7)}})
-      expect_module_gradients(
-          "cross-attention", attention,
-          {{"x", random_array({2, 5, 6}, 4)}, {"memory", random_array({2, 7, 6}, 5)}},
-          [&](const auto& in) { return attention(in[0], in[1], options); });
-  }
-}
-
 AttentionConfig grouped(int64_t kv_heads, std::optional<RotaryPosition> rotary = {}) {
   return {.width = 12, .heads = 6, .kv_heads = kv_heads, .bias = Bias::none, .rotary = rotary};
-}
-
-TEST(MultiHeadAttention, GradientsWithSharedKeysAndRotaryPositionsAgreeWithDifferences) {
-  Generator generator(1);
-  for (const int64_t kv_heads : {1, 2, 3}) {
-    MultiHeadAttention attention(grouped(kv_heads, RotaryPosition{.base = 100}), generator);
-    unsettle(attention);
-    expect_module_gradients("grouped", attention, {{"x", random_array({2, 5, 12}, 4)}},
-                            [&](const auto& in) { return attention(in[0], causal); });
-  }
 }
 
 TEST(MultiHeadAttention, TheKeyBiasHasNoInfluence) {
@@ -88,22 +39,6 @@ TEST(MultiHeadAttention, TheKeyBiasHasNoInfluence) {
 
 BlockConfig small(NormPosition norm, Bias bias, double dropout = 0) {
   return {.width = 6, .heads = 3, .hidden = 11, .bias = bias, .dropout = dropout, .norm = norm};
-}
-
-TEST(TransformerBlock, GradientsAgreeWithDifferences) {
-  Generator generator(1);
-  for (const NormPosition norm : {NormPosition::pre, NormPosition::post})
-    for (const Bias bias : {Bias::none, Bias::learned})
-      for (const double dropout : {0.0, 0.3}) {
-        TransformerBlock block(small(norm, bias, dropout), generator);
-        unsettle(block);
-        const uint64_t position = generator.position();
-        expect_module_gradients("TransformerBlock", block, {{"x", random_array({2, 5, 6}, 4)}},
-                                [&](const auto& in) {
-                                  generator.set_position(position);  // the same masks each time
-                                  return block(in[0], causal);
-                                });
-      }
 }
 
 // ---- formulas
