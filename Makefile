@@ -78,13 +78,15 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := tests/laboratory/gradcheck.cpp tests/laboratory/puzzle.cpp
+LAB_MAINS := $(addprefix tests/laboratory/,gradcheck.cpp museum.cpp puzzle.cpp)
 TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
 LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp
-LAB_puzzle    := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcard tests/laboratory/exhibits*.cpp))
+EXHIBITS      := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcard tests/laboratory/exhibits*.cpp))
+LAB_puzzle    := $(EXHIBITS)
+LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
@@ -152,9 +154,9 @@ $(LAB_PROGRAMS): $(B)/laboratory/%: $(B)/obj/tests/laboratory/%.o $(LIBRARY)
 	$(Q)$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBS) -lgtest -pthread -o $@
 $(foreach program,$(LAB_PROGRAMS),$(eval $(program): $(call objects,$(LAB_$(notdir $(program))))))
 
-# How the workshop makes gradcheck of changed sources. They are compiled often and compute little.
+# How the workshop makes gradcheck of changed sources: they are compiled often and compute little.
 $(B)/laboratory/toolchain: $(B)/flags $(B)/laboratory/gradcheck
-	$(Q){ echo 'compile $(COMPILE) $(PLAIN) -O1 -g0 -w'; \
+	$(Q){ echo 'compile $(COMPILE) $(PLAIN) -O0 -g0 -w'; \
 	  $(foreach isa,$(ISAS),echo 'kernel $(filter-out -O3,$(KERNEL)) $(ISA_$(isa)) -DGRADUS_ISA=$(isa)';) \
 	  echo 'link $(LINK)'; \
 	  echo 'objects $(call objects,tests/laboratory/gradcheck.cpp $(LAB_gradcheck)) $(LIBRARY) $(LIBS) -lgtest -pthread'; } > $@
@@ -206,6 +208,9 @@ puzzle: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Find the bug: N=7 br
 
 puzzle-check: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Say whether your copy is mended; N as above, or the newest
 	@$(ASK_PUZZLE) check $(N)
+
+museum: $(B)/laboratory/museum $(B)/laboratory/toolchain ## Show that gradient checks catch every planted mistake; ARGS=--help
+	@GRADUS_BUILD=$(B) $< $(ARGS)
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
@@ -275,4 +280,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck museum puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

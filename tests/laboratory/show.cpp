@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "gradus/error.h"
+#include "laboratory/museum.h"
+
+namespace gradus::test {
+namespace {
+
+Shown show_one(const Exhibit& exhibit, const std::filesystem::path& directory) {
+  Shown shown;
+  shown.exhibit = &exhibit;
+  try {
+    Workshop workshop(directory);
+    workshop.put(exhibit.file, planted(exhibit, text_of(exhibit.file)));
+    shown.verdict = workshop.gradcheck({exhibit.op});
+    if (!shown.verdict.compiled) shown.obstacle = "does not compile:\n" + shown.verdict.output;
+  } catch (const Error& error) {
+    shown.obstacle = error.what();
+  }
+  std::filesystem::remove_all(directory);
+  return shown;
+}
+
+}  // namespace
+
+std::vector<Shown> show(const std::vector<const Exhibit*>& exhibits,
+                        const std::filesystem::path& directory, const OnShown& on_shown) {
+  std::vector<Shown> all(exhibits.size());
+  std::atomic<size_t> next = 0;
+  size_t done = 0;
+  std::mutex telling;
+  const auto work = [&] {
+    for (size_t i = next++; i < exhibits.size(); i = next++) {
+      all[i] = show_one(*exhibits[i], directory / exhibits[i]->name);
+      const std::lock_guard lock(telling);
+      ++done;
+      if (on_shown) on_shown(all[i], done, exhibits.size());
+    }
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
+    workers.emplace_back(work);
+  for (std::thread& worker : workers) worker.join();
+  return all;
+}
+
+double share_named(const std::vector<Shown>& all) {
+  const auto named =
+      std::count_if(all.begin(), all.end(), [](const Shown& s) { return s.named(); });
+  return all.empty() ? 0 : static_cast<double>(named) / static_cast<double>(all.size());
+}
+
+}  // namespace gradus::test
