@@ -212,6 +212,9 @@ puzzle-check: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Say whether yo
 museum: $(B)/laboratory/museum $(B)/laboratory/toolchain ## Show that gradient checks catch every planted mistake; ARGS=--help
 	@GRADUS_BUILD=$(B) $< $(ARGS)
 
+bench-loop: $(B)/laboratory/gradcheck ## Measure the seconds from saving an op to its checked gradients; LOOP=conv2d:conv
+	@MAKEFLAGS= bash .make/bench_loop.sh $(LOOP)
+
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
 $(foreach program,$(LESSON_PROGRAMS),$(eval lesson-$(firstword $(subst _, ,$(notdir $(program)))): $(program)))
@@ -280,4 +283,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck museum puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck bench-loop museum puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

@@ -97,6 +97,7 @@ steps; with eight there are two that find the noun, and either may be cut out wi
 \output{09_multi_head}
 \program{09_multi_head}
 */
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -47,6 +47,12 @@ bool view_strides(const Array& a, const Shape& shape, Strides& result) {
 
 }  // namespace
 
+Array::Array(const Array&) = default;
+Array::Array(Array&&) noexcept = default;
+Array& Array::operator=(const Array&) = default;
+Array& Array::operator=(Array&&) noexcept = default;
+Array::~Array() = default;
+
 Array::Array(const Shape& shape, DType dtype)
     : numel_(shape.numel()), shape_(shape), strides_(contiguous_strides(shape)), dtype_(dtype) {
   int64_t bytes = 0;

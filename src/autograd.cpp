@@ -94,6 +94,12 @@ struct Saved::Record {
 Saved::Saved(const Array& array)
     : record_(std::make_shared<const Record>(array, array.storage())) {}
 
+Saved::Saved(const Saved&) = default;
+Saved::Saved(Saved&&) noexcept = default;
+Saved& Saved::operator=(const Saved&) = default;
+Saved& Saved::operator=(Saved&&) noexcept = default;
+Saved::~Saved() = default;
+
 const Array& Saved::operator*() const {
   check(record_->version == record_->storage.version(),
         "a tensor saved for backward, {} {}, was changed in place after the forward pass (write "

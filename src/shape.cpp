@@ -94,3 +94,9 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
 }
 
 }  // namespace gradus
+
+auto fmt::formatter<gradus::Shape>::format(const gradus::Shape& shape,
+                                           format_context& context) const
+    -> format_context::iterator {
+  return fmt::format_to(context.out(), "{}", shape.to_string());
+}

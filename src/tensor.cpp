@@ -2,6 +2,12 @@
 
 namespace gradus {
 
+Tensor::Tensor(const Tensor&) = default;
+Tensor::Tensor(Tensor&&) noexcept = default;
+Tensor& Tensor::operator=(const Tensor&) = default;
+Tensor& Tensor::operator=(Tensor&&) noexcept = default;
+Tensor::~Tensor() = default;
+
 const Array& Tensor::grad() const {
   check(node_ != nullptr,
         "grad: this tensor is a constant; make it with parameter() to have its gradient computed");

@@ -26,6 +26,17 @@ class Array {
  public:
   /// No storage at all; is_empty_handle() is true and every other question is an error or 0.
   Array() = default;
+  /// Another handle on the same storage. Copies end in array.cpp, as Tensor's and Saved's do in
+  /// theirs: written into every op, the counting of holders would be most of its code.
+  Array(const Array& other);
+  /// The same, and `other` becomes an empty handle.
+  Array(Array&& other) noexcept;
+  /// Holds what `other` holds.
+  Array& operator=(const Array& other);
+  /// The same, and `other` becomes an empty handle.
+  Array& operator=(Array&& other) noexcept;
+  /// The last holder frees the storage.
+  ~Array();
   /// New row-major storage whose values are not yet set. \throws Error if a size is negative or the
   /// system has not so much memory.
   Array(const Shape& shape, DType dtype);

@@ -84,6 +84,16 @@ class Saved {
   /// Keeps the array, and remembers how often its storage has been written to. \throws Error for an
   /// empty handle.
   explicit Saved(const Array& array);
+  /// Another handle on the same record.
+  Saved(const Saved& other);
+  /// The same; `other` can only be assigned to or destroyed then.
+  Saved(Saved&& other) noexcept;
+  /// Holds what `other` holds.
+  Saved& operator=(const Saved& other);
+  /// The same; `other` can only be assigned to or destroyed then.
+  Saved& operator=(Saved&& other) noexcept;
+  /// The last handle lets go of the array.
+  ~Saved();
   /// The array. \throws Error if its storage was written to since it was saved: the gradient would
   /// silently be that of another computation.
   const Array& operator*() const;

@@ -2,7 +2,7 @@
 /// The one error type of the library, and the one way to raise it.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>
@@ -18,11 +18,15 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The part of `fail` that does not depend on the types of the arguments, compiled once.
+/// \throws Error always.
+[[noreturn]] void throw_error(fmt::string_view format, fmt::format_args args);
+
 /// Throws Error with a formatted message: `fail("softmax: axis {} is out of range", axis)`.
 /// \throws Error always.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(fmt::format(format, std::forward<Args>(args)...));
+  throw_error(format, fmt::make_format_args(args...));
 }
 
 /// States a rule about the caller's input. The message is only built when the rule is broken, and

@@ -21,6 +21,16 @@ class Tensor {
  public:
   /// No tensor at all, to be assigned later.
   Tensor() = default;
+  /// Another handle on the same value and the same place in the graph.
+  Tensor(const Tensor& other);
+  /// The same, and `other` becomes an empty handle.
+  Tensor(Tensor&& other) noexcept;
+  /// Holds what `other` holds.
+  Tensor& operator=(const Tensor& other);
+  /// The same, and `other` becomes an empty handle.
+  Tensor& operator=(Tensor&& other) noexcept;
+  /// The last holder of a node lets the graph behind it go.
+  ~Tensor();
   /// A constant: no gradient is computed for it.
   explicit Tensor(Array value) : value_(std::move(value)) {}
   /// A number as a constant of rank 0 and the given dtype.

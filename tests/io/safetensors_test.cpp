@@ -1,6 +1,7 @@
 #include "gradus/io/safetensors.h"
 
 #include <gtest/gtest.h>
+#include <limits>
 
 #include <cmath>
 #include <cstring>

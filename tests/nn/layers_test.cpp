@@ -2,6 +2,7 @@
 #include "gradus/nn/layers.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "gradus/arithmetic.h"
 #include "nn/module_check.h"

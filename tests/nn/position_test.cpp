@@ -1,4 +1,6 @@
 // Positions: sinusoidal, learned, rotary and relative.
+#include <cmath>
+
 #include "gradus/nn/position.h"
 
 #include "gradus/nn/attention.h"

@@ -2,6 +2,7 @@
 #include "gradus/nn/transformer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "nn/module_check.h"
 

@@ -1,4 +1,6 @@
 // Comparisons, and ops that choose: each a line of the table.
+#include <cmath>
+
 #include "ops/op_table.h"
 
 namespace gradus::test {

@@ -1,4 +1,6 @@
 // Normalisation: each op a line of the table.
+#include <cmath>
+
 #include "ops/op_table.h"
 
 namespace gradus::test {

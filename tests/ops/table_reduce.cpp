@@ -1,5 +1,6 @@
 // Reduce: each op a line of the table.
 #include <fmt/ranges.h>
+#include <cmath>
 
 #include "ops/op_table.h"
 

@@ -1,4 +1,6 @@
 // Shape: each op a line of the table.
+#include <cmath>
+
 #include "gradus/arithmetic.h"
 #include "ops/op_table.h"
 
