@@ -83,7 +83,7 @@ TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call fin
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
-LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp
+LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp tests/laboratory/gradcheck_float32.cpp
 EXHIBITS      := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcard tests/laboratory/exhibits*.cpp))
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
@@ -199,8 +199,8 @@ gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shak
 test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain $(B)/laboratory/puzzle ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
-gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax
-	@$< $(OP)
+gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax; DTYPE=float32
+	@$< $(OP) $(if $(DTYPE),--dtype $(DTYPE))
 
 ASK_PUZZLE = GRADUS_BUILD=$(B) $< --scratch $(SCRATCH)
 puzzle: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Find the bug: N=7 breaks a copy of a source; HINT=1..3, LIST=1

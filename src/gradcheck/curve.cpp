@@ -7,6 +7,7 @@
 #include "gradus/gradcheck/diagnosis.h"
 #include "gradus/random.h"
 #include "gradus/viz/plot.h"
+#include "viz/text.h"
 
 namespace gradus {
 namespace {
@@ -82,7 +83,8 @@ std::string explain(const Function& f, const std::vector<NamedArray>& inputs,
                     const GradcheckResult& result, const viz::Terminal& terminal) {
   std::string text = result.report();
   for (const Diagnosis& d : diagnose(f, inputs, result))
-    text += fmt::format("  d{}: {}: {}.\n", d.input, name(d.cause), d.evidence);
+    text += viz::paragraph(fmt::format("d{}: {}: {}.", d.input, name(d.cause), d.evidence), 2,
+                           terminal.width);
   // A gradient with NaN or infinity is no number that a step could come near to.
   if (result.gradients.empty() || !std::isfinite(result.worst.analytic)) return text;
 
@@ -104,18 +106,17 @@ std::string explain(const Function& f, const std::vector<NamedArray>& inputs,
                      .height = 10,
                      .log_log = true},
                     terminal);
-  text +=
-      "  Large steps err by what the series leaves out (nothing, if f is linear), small ones by "
-      "rounding.\n";
-  if (!result.passed)
-    text += "  What backward says is no limit of the differences: no step reaches it.\n";
+  const auto say = [&](const std::string& what) {
+    text += viz::paragraph(what, 2, terminal.width);
+  };
+  say("Large steps err by what the series leaves out (nothing, if f is linear), small ones by "
+      "rounding.");
+  if (!result.passed) say("What backward says is no limit of the differences: no step reaches it.");
   if (curve.slope == 0)
-    text +=
-        "  Taylor's remainder is rounding error: along the line tried the function is linear.\n";
+    say("Taylor's remainder is rounding error: along the line tried the function is linear.");
   else
-    text += fmt::format(
-        "  Taylor's remainder shrinks as h^{:.2f}: 2 is a right gradient, 1 a wrong one.\n",
-        curve.slope);
+    say(fmt::format("Taylor's remainder shrinks as h^{:.2f}: 2 is a right gradient, 1 a wrong one.",
+                    curve.slope));
   return text;
 }
 

@@ -34,9 +34,18 @@ Values Probe::along(size_t i, const Values& direction, double step) {
   return result;
 }
 
+double Probe::element(size_t i, int64_t k) const {
+  const Array& array = tensors_[i].value();
+  return dispatch_float("gradcheck", array.dtype(),
+                        [&]<class T> { return static_cast<double>(array.data<T>()[k]); });
+}
+
 double Probe::set(size_t i, int64_t k, double value) {
   const NoGrad guard;
-  return std::exchange(tensors_[i].mutable_value().mutable_data<double>()[k], value);
+  Array& array = tensors_[i].mutable_value();
+  return dispatch_float("gradcheck", array.dtype(), [&]<class T> {
+    return static_cast<double>(std::exchange(array.mutable_data<T>()[k], static_cast<T>(value)));
+  });
 }
 
 double weighted_difference(const Values& w, const Values& plus, const Values& minus) {

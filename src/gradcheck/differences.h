@@ -9,7 +9,7 @@ namespace gradus {
 
 using Values = std::vector<double>;  // of an array, row-major
 
-// A function without its graph, one input element at a time moved.
+// A function without its graph, one input element at a time moved; float32 or float64.
 class Probe {
  public:
   Probe(const Function& f, const std::vector<NamedArray>& inputs);
@@ -18,7 +18,7 @@ class Probe {
   Values with(size_t i, int64_t k, double value);
   // The result with `step` times `direction` added to input i; the input is put back.
   Values along(size_t i, const Values& direction, double step);
-  double element(size_t i, int64_t k) const { return tensors_[i].value().data<double>()[k]; }
+  double element(size_t i, int64_t k) const;
 
  private:
   double set(size_t i, int64_t k, double value);

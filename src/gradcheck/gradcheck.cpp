@@ -5,6 +5,7 @@
 
 #include "gradcheck/differences.h"
 #include "gradus/random.h"
+#include "viz/text.h"
 
 namespace gradus {
 namespace {
@@ -98,7 +99,7 @@ std::string GradcheckResult::summary() const {
 }
 
 std::string GradcheckResult::report() const {
-  std::string text = summary() + "\n";
+  std::string text = viz::paragraph(summary(), 0);
   if (inputs.empty()) return text;
   text += fmt::format("  {:<24} {:>16} {:>16} {:>9}\n", "worst element of each", "analytic",
                       "numeric", "error");

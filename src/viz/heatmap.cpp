@@ -151,13 +151,6 @@ std::string legend(const Heat& heat, const Layout& layout, const Terminal& termi
   return line(low + " " + shades + " " + high, columns + each * (5 - first));
 }
 
-// Each line two columns to the right.
-std::string indented(const std::string& lines) {
-  std::string text = "  ";
-  for (const char c : lines) text += c == '\n' ? "\n  " : std::string(1, c);
-  return text + "\n";
-}
-
 std::string without_trailing_spaces(const std::string& line) {
   return line.substr(0, line.find_last_not_of(' ') + 1);
 }
@@ -182,7 +175,7 @@ std::string heatmap(const Heatmap& map, const Terminal& terminal) {
   };
 
   std::string text;
-  if (!map.title.empty()) text = indented(wrapped(printable(map.title), terminal.width - 2));
+  if (!map.title.empty()) text = paragraph(printable(map.title), 2, terminal.width);
   for (int begin = 0; begin < heat.columns; begin += layout.per_band) {
     const int end = std::min(heat.columns, begin + layout.per_band);
     if (!right.empty()) text += beside("", (layout.number > 0 ? " " : "") + right);

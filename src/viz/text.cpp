@@ -43,6 +43,13 @@ std::string shortened(std::string_view text, int columns, bool unicode) {
   return std::string(cut_to(text, columns - 1)) + (unicode ? "…" : "~");
 }
 
+std::string paragraph(std::string_view text, int margin, int columns) {
+  std::string result = spaces(margin);
+  for (const char c : wrapped(text, columns - margin))
+    result += c == '\n' ? "\n" + spaces(margin) : std::string(1, c);
+  return result + "\n";
+}
+
 std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {

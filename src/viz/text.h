@@ -17,6 +17,10 @@ std::string left_aligned(std::string_view text, int columns);
 /// Cut to so many columns; the last one then says that something is missing.
 std::string shortened(std::string_view text, int columns, bool unicode);
 
+/// Wrapped and each line moved to the right by `margin`, all within so many columns; ends with a
+/// line break.
+std::string paragraph(std::string_view text, int margin, int columns = 80);
+
 /// For HTML and SVG, in text and in attributes: & < > " and ' as entities. Control characters,
 /// which neither allows, are written like `printable` does, except tab and line feed.
 std::string escaped(std::string_view text);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <sstream>
 
 #include "gradus/arithmetic.h"
 #include "gradus/ops.h"
@@ -74,6 +75,27 @@ TEST(Explain, SaysWhatIsWrongAndShowsIt) {
   const std::string fine = explain(right.f, right.inputs, right.result, terminal);
   EXPECT_NE(fine.find("15 gradients agree"), std::string::npos) << fine;
   EXPECT_EQ(fine.find("from what backward says"), std::string::npos) << fine;
+}
+
+// A mistake whose evidence is long, in a function whose name is.
+TEST(Explain, NothingIsWiderThanTheTerminal) {
+  const std::vector<NamedArray> inputs = {{"a_long_name_of_an_input", random_array({2, 3, 5}, 1)},
+                                          {"another", random_array({2, 3, 5}, 2)}};
+  for (const double factor : {1.0, 2.0, -1.0, 30.0, 0.37}) {
+    for (const bool whole : {true, false}) {
+      const Function f = [=](const std::vector<Tensor>& in) {
+        const Array a = in[0].value(), b = in[1].value();
+        return record("mul", a * b, {in[0], in[1]}, [=](const Array& dy, Inputs inputs_of) {
+          inputs_of.add(0, whole ? dy * b * factor : dy * b * b * factor);
+          inputs_of.add(1, dy * a * factor);
+        });
+      };
+      const std::string name = "a_function_with_a_name_of_many_words_that_say_what_it_computes";
+      std::istringstream text(explain(f, inputs, gradcheck(name, f, inputs), {.width = 80}));
+      for (std::string line; std::getline(text, line);)
+        EXPECT_LE(viz::columns_of(line), 80) << line;
+    }
+  }
 }
 
 }  // namespace

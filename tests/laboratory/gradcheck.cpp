@@ -14,6 +14,7 @@
 #include "gradus/gradcheck/diagnosis.h"
 #include "gradus/viz/progress.h"
 #include "gradus/viz/table.h"
+#include "laboratory/gradcheck_float32.h"
 #include "laboratory/nearest.h"
 #include "nn/module_table.h"
 #include "ops/op_table.h"
@@ -171,6 +172,7 @@ struct Wish {
   std::vector<std::string> ops;  // all, if empty
   std::string tell;              // a file, or empty
   bool brief = false;            // the numbers, but not what they may mean
+  std::string dtype = "float64";
 };
 
 // 0, or 2 after a message about an op that is not in the tables.
@@ -207,6 +209,10 @@ int check_gradients(const Wish& wish) {
     return !wish.ops.empty() && std::find(wish.ops.begin(), wish.ops.end(), c.op) == wish.ops.end();
   });
   const bool one_op = wish.ops.size() == 1;
+  if (wish.dtype == "float32") {
+    std::erase_if(cases, [](const CheckCase& c) { return !has_gradient(c); });
+    return check_in_float32(cases, one_op);
+  }
   const std::vector<Checked> all = check_all(cases, !one_op);
   if (all.empty()) {
     fmt::print("{} has no gradient: its result is made of indices or comparisons.\n",
@@ -238,6 +244,9 @@ int main(int argc, char** argv) try {
   gradus::test::Wish wish;
   unsigned seconds = 0;
   app.add_option("op", wish.ops, "ops or modules, as in softmax TransformerBlock; all if none");
+  app.add_option("--dtype", wish.dtype, "float64, or float32: that sees less, and says how little")
+      ->check(CLI::IsMember({"float64", "float32"}))
+      ->capture_default_str();
   app.add_option("--tell", wish.tell,
                  "write how many cases were wrong, and why, to this JSON file");
   app.add_flag("--brief", wish.brief, "without the likely causes");
