@@ -32,9 +32,10 @@ struct AttentionHead {
 // key_block is one constant, the choice between the two ways changes no bit of the result.
 struct AttentionPlan {
   bool keep;  // materialised: the probabilities are kept for backward; needs one key block
-  int64_t query_block;  // rows of a tile of scores
-  int64_t key_block;    // columns of a tile of scores
-  int64_t parts;        // into how many parts a head is divided among threads
+  int64_t query_block;           // rows of a tile of scores
+  int64_t backward_query_block;  // the same in the backward pass
+  int64_t key_block;             // columns of a tile of scores
+  int64_t parts;                 // into how many parts a head is divided among threads
 };
 
 // What overrides the choice (tests, benchmarks); 0 means "choose".

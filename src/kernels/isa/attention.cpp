@@ -15,7 +15,7 @@
 //                  +---+  +------+------+------+------+
 //                  |   |  | done  | done | now  | not seen: skipped when causal
 //    query_block   | Q |  |      |      | tile |\     |
-//       = 128      |   |  |      |      | of S | \    |        O += e^(S - m) V, then the next
+//       = 256      |   |  |      |      | of S | \    |        O += e^(S - m) V, then the next
 //                  +---+  +------+------+------+--\---+        tile to the right
 //                  |   |  |      |      |      |   \  |
 //
@@ -262,13 +262,13 @@ struct BackwardRoom {
 template <class T>
 BackwardRoom backward_layout(const AttentionHead<T>& h, const AttentionPlan& plan) {
   const auto room = [](int64_t k, int64_t n) { return round_up(Panels<T>::room(k, n), width<T>); };
-  const int64_t tile = plan.query_block * tile_stride<T>(plan);
+  const int64_t tile = plan.backward_query_block * tile_stride<T>(plan);
   BackwardRoom at{};
   at.v_transposed = at.k_transposed + room(h.d, plan.key_block);
   at.k = at.v_transposed + room(h.dv, plan.key_block);
   at.q = at.k + room(plan.key_block, h.d);
-  at.d_o = at.q + room(plan.query_block, h.d);
-  at.p = at.d_o + room(plan.query_block, h.dv);
+  at.d_o = at.q + room(plan.backward_query_block, h.d);
+  at.p = at.d_o + room(plan.backward_query_block, h.dv);
   at.dp = at.p + (plan.keep ? 0 : tile);
   at.d = at.dp + tile;
   at.end = at.d + round_up(h.tq, width<T>);
@@ -299,8 +299,8 @@ void backward(const AttentionBackward<T>& a, const AttentionPlan& plan, int64_t 
     // What comes first is written, the rest added.
     const bool dq_begins = j0 == first_key;
     bool dk_begins = !a.accumulate;
-    for (int64_t i0 = 0; i0 < h.tq; i0 += plan.query_block) {
-      const int64_t queries = min(plan.query_block, h.tq - i0);
+    for (int64_t i0 = 0; i0 < h.tq; i0 += plan.backward_query_block) {
+      const int64_t queries = min(plan.backward_query_block, h.tq - i0);
       const TileOfHead<T> tile(h, i0, queries, j0, keys);
       const int64_t seen = tile.stairs.keys;
       const RowMajor<T> dq{a.dq.row(i0), a.dq.stride};
