@@ -11,11 +11,16 @@ namespace {
 
 GemmTuning tuning;
 
-// What a thread keeps of B, of an L2 cache of 1 MiB. A and C pass by in the rest of it; of a packed
-// A there may be twice as much as of B, for it passes by only once for each block of B. Half of the
+// What a thread keeps of B, of an L2 cache of 1 MiB. A and C pass by in the rest of it. Half of the
 // cache is too much already: pages lie in it as chance will have it, and some of its sets overflow.
 constexpr int64_t packed_bytes = 384 << 10;
 constexpr int64_t packed_bytes_beside_a = 256 << 10;
+// What is packed of a transposed A. Its next part is written over it: that is quicker where all of
+// it is still in the L2 cache.
+constexpr int64_t packed_a_bytes = 192 << 10;
+// Where A has many such parts, B is packed once for all of them, if it is not larger than this: its
+// blocks then come from the L3 cache.
+constexpr int64_t kept_bytes = 2 << 20;
 // The part of a row of A in one block: six of them fill half of an L1 cache of 32 KiB.
 constexpr int64_t row_bytes = 3 << 10;
 // The same where A is transposed and packed: half as deep was faster by a tenth.
@@ -31,14 +36,18 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
       choose(tuning.k_block, (g.a_col == 1 ? row_bytes : packed_row_bytes) / size);
   const int64_t elements =
       choose(tuning.block_elements, (g.a_col == 1 ? packed_bytes : packed_bytes_beside_a) / size);
-  const int64_t panel = kernel.tile_columns * std::clamp<int64_t>(g.k, 1, k_block);
-  return {
-      .k_block = k_block,
-      .m_block = std::max(kernel.tile_rows, 2 * elements / std::clamp<int64_t>(g.k, 1, k_block)),
-      .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
-      .one_row = g.m == 1 && g.b_row == 1 && g.b_col != 1,
-      // A packed panel must be used by more than one tile to be worth its copy.
-      .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
+  const int64_t k = std::clamp<int64_t>(g.k, 1, k_block);
+  const int64_t panel = kernel.tile_columns * k;
+  const int64_t a_elements = choose(2 * tuning.block_elements, packed_a_bytes / size);
+  const int64_t m_block = std::max(kernel.tile_rows, a_elements / k);
+  const int64_t most_kept = choose(16 * tuning.block_elements, kept_bytes / size);
+  return {.k_block = k_block,
+          .m_block = m_block,
+          .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
+          .keep_b = g.a_col != 1 && g.m > 2 * m_block && k * g.n <= most_kept,
+          .one_row = g.m == 1 && g.b_row == 1 && g.b_col != 1,
+          // A packed panel must be used by more than one tile to be worth its copy.
+          .pack_b = g.b_col != 1 || g.m > kernel.tile_rows};
 }
 
 // One thread's share, which may be all of it.
@@ -49,7 +58,7 @@ void multiply(GemmArgs<T> g, const GemmPlan& plan, const GemmKernel<T>& kernel) 
   thread_local Scratch packed;
   const int64_t whole_vectors = chunk_count(g.n, kernel.lanes) * kernel.lanes;
   const int64_t k = std::min(g.k, plan.k_block);
-  const int64_t b_count = std::min(whole_vectors, plan.n_block) * k;
+  const int64_t b_count = (plan.keep_b ? whole_vectors : std::min(whole_vectors, plan.n_block)) * k;
   const int64_t a_count = g.a_col == 1 ? 0 : std::min(g.m, plan.m_block) * k;
   T* memory = packed.room_for<T>(b_count + a_count);
   kernel.multiply(g, plan, memory, memory + b_count);

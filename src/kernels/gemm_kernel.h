@@ -11,6 +11,7 @@ struct GemmPlan {
   int64_t k_block;  // the sum over k is made in ceil(k / k_block) parts of nearly equal length
   int64_t m_block;  // rows of A that are packed at a time, where their elements are not adjacent
   int64_t n_block;  // columns of B that are packed at a time: a multiple of tile_columns
+  bool keep_b;      // all blocks of B are packed once, and kept for the rows of A to come
   bool one_row;  // a single row of C, and the columns of B are adjacent numbers: nothing is packed
   bool pack_b;   // false: B is read where it lies; its columns must be adjacent
 };
@@ -20,8 +21,9 @@ struct GemmKernel {
   int64_t lanes;         // of a vector
   int64_t tile_rows;     // the part of C that fits into the registers,
   int64_t tile_columns;  // a multiple of lanes
-  // A whole product, or one thread's rows or columns of it. `packed_b` has room for n_block
-  // columns, or n rounded up to whole vectors if that is less, each of min(k, k_block) elements;
+  // A whole product, or one thread's rows or columns of it. `packed_b` has room for n columns
+  // rounded up to whole vectors, or for n_block if that is less and keep_b false, each of
+  // min(k, k_block) elements;
   // `packed_a`, where a_col is not 1, for min(m, m_block) rows of as many.
   void (*multiply)(const GemmArgs<T>& args, const GemmPlan& plan, T* packed_b, T* packed_a);
 };

@@ -24,7 +24,7 @@
 //
 //   for each block of k                    few, because each visits all of C (multiply)
 //     for each m_block rows                only where A is transposed: packs them (multiply_rows)
-//       for each block of columns          packs the block of B
+//       for each block of columns          packs the block of B, the first time or each time
 //         for each six rows                multiply_block
 //           for each tile_columns columns  a panel of B comes from the L2 cache
 //             for each k                   multiply_tile: 4 vectors of B times 6 numbers of A
@@ -106,6 +106,7 @@ template <class T>
 void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, Block<T> block, int64_t i0,
                    int64_t m) {
   const bool pack_a_here = g.a_col != 1;
+  T* const packed_b = block.packed_b;
   block.row_step = even_step(m, tile_rows);
   if (pack_a_here)
     pack_a(block.packed_a, g.a + i0 * g.a_row + block.k0 * g.a_col, g.a_row, g.a_col, m,
@@ -113,8 +114,9 @@ void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, Block<T> block, i
   for (block.j0 = 0; block.j0 < g.n; block.j0 += plan.n_block) {
     block.n = min(plan.n_block, g.n - block.j0);
     block.column_step = even_step(divide_up(block.n, width<T>), tile_vectors) * width<T>;
-    // A single block of B is still there from the rows before.
-    if (i0 == 0 || g.n > plan.n_block) pack_block_of_b(g, plan, block);
+    if (plan.keep_b) block.packed_b = packed_b + block.j0 * block.k;
+    // A single block of B is still there from the rows before, and so are all that are kept.
+    if (i0 == 0 || (g.n > plan.n_block && !plan.keep_b)) pack_block_of_b(g, plan, block);
     pack_a_here ? multiply_block<true>(g, plan, block, i0, m)
                 : multiply_block<false>(g, plan, block, i0, m);
   }
