@@ -78,13 +78,14 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := $(addprefix tests/laboratory/,gradcheck.cpp museum.cpp puzzle.cpp)
+LAB_MAINS := $(addprefix tests/laboratory/,gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
 LAB_gradcheck := $(wildcard tests/ops/op_table.cpp tests/ops/table_*.cpp) tests/nn/module_table.cpp tests/laboratory/nearest.cpp tests/laboratory/gradcheck_float32.cpp
 EXHIBITS      := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcard tests/laboratory/exhibits*.cpp))
+LAB_mutate    := $(LAB_gradcheck) tests/laboratory/workshop.cpp tests/mutation/mutants.cpp
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
 
@@ -148,7 +149,7 @@ $(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
 
-$(LAB_PROGRAMS): $(B)/laboratory/%: $(B)/obj/tests/laboratory/%.o $(LIBRARY)
+$(LAB_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBS) -lgtest -pthread -o $@
@@ -214,6 +215,9 @@ museum: $(B)/laboratory/museum $(B)/laboratory/toolchain ## Show that gradient c
 
 bench-loop: $(B)/laboratory/gradcheck ## Measure the seconds from saving an op to its checked gradients; LOOP=conv2d:conv
 	@MAKEFLAGS= bash .make/bench_loop.sh $(LOOP)
+
+mutate: $(B)/mutation/mutate $(B)/laboratory/toolchain ## Change backward in hundreds of places: what do the gradient checks not notice?
+	@GRADUS_BUILD=$(B) $< $(ARGS)
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
@@ -283,4 +287,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck bench-loop museum puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -29,21 +28,13 @@ Shown show_one(const Exhibit& exhibit, const std::filesystem::path& directory) {
 std::vector<Shown> show(const std::vector<const Exhibit*>& exhibits,
                         const std::filesystem::path& directory, const OnShown& on_shown) {
   std::vector<Shown> all(exhibits.size());
-  std::atomic<size_t> next = 0;
   size_t done = 0;
   std::mutex telling;
-  const auto work = [&] {
-    for (size_t i = next++; i < exhibits.size(); i = next++) {
-      all[i] = show_one(*exhibits[i], directory / exhibits[i]->name);
-      const std::lock_guard lock(telling);
-      ++done;
-      if (on_shown) on_shown(all[i], done, exhibits.size());
-    }
-  };
-  std::vector<std::thread> workers;
-  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
-    workers.emplace_back(work);
-  for (std::thread& worker : workers) worker.join();
+  in_parallel(exhibits.size(), std::thread::hardware_concurrency(), [&](size_t i) {
+    all[i] = show_one(*exhibits[i], directory / exhibits[i]->name);
+    const std::lock_guard lock(telling);
+    if (on_shown) on_shown(all[i], ++done, exhibits.size());
+  });
   return all;
 }
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "gradus/error.h"
 #include "shell.h"
@@ -78,6 +80,16 @@ std::string text_of(const Path& source) {
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+void in_parallel(size_t count, unsigned workers, const std::function<void(size_t)>& f) {
+  std::atomic<size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < std::max(1U, workers); ++i)
+    threads.emplace_back([&] {
+      for (size_t k = next++; k < count; k = next++) f(k);
+    });
+  for (std::thread& thread : threads) thread.join();
 }
 
 Workshop::Workshop(Path directory, Toolchain toolchain)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,6 +43,9 @@ Verdict run_gradcheck(const std::filesystem::path& program, const std::filesyste
 
 /// The text of a source of the tree, "src/ops/softmax.cpp". \throws Error if there is none.
 std::string text_of(const std::filesystem::path& source);
+
+/// Calls f(0), ..., f(count - 1), `workers` of them at a time. f must not throw.
+void in_parallel(size_t count, unsigned workers, const std::function<void(size_t)>& f);
 
 /// A directory in which some sources stand in another version than in the tree.
 class Workshop {
