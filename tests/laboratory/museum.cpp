@@ -37,7 +37,7 @@ int visit(const std::string& only) {
   std::vector<std::string> names;
   for (const Exhibit& e : exhibits()) {
     names.push_back(e.name);
-    if (!only.empty() && e.name != only) continue;
+    if (!only.empty() && e.name != only && std::to_string(names.size()) != only) continue;
     wanted.push_back(&e);
     numbers.push_back(names.size());
   }
@@ -83,7 +83,8 @@ int main(int argc, char** argv) try {
       "Plants every mistake of the museum of broken backwards in a copy of its source, "
       "and shows what the gradient checks of its op say.");
   std::string only;
-  app.add_option("--only", only, "one exhibit, with all that its gradient check prints");
+  app.add_option("--only", only,
+                 "one exhibit, by its name or number, with all that its gradient check prints");
   app.footer(
       fmt::format("Exits with 0 if every exhibit is caught and {:.0f} % are called what they "
                   "are, 1 if not, 2 if there is no such exhibit.",

@@ -113,7 +113,8 @@ class Collector {
   Collector(const std::string& file, const std::string& text) : file_(file), text_(text) {}
   void add(const std::string& kind, size_t at, size_t length, const std::string& to) {
     const std::string from = text_.substr(at, length);
-    if (from == to) return;
+    if (from == to || std::string_view(text_).substr(0, at).ends_with("int64_t "))
+      return;  // a declaration's name
     const std::string what = one_line(fmt::format("{} {}: {} -> {}", file_, kind, from, to));
     const size_t begin = text_.rfind('\n', at) + 1, end = text_.find('\n', at);
     mutants.push_back({fmt::format("{} #{}", what, ++seen_[what]), file_, kind,
