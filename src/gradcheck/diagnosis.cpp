@@ -150,9 +150,10 @@ std::vector<Diagnosis> diagnose(const Function& f, const std::vector<NamedArray>
     if (gradient.passed) continue;
     const Evidence evidence(f, inputs, result, gradient);
     Finding found;
-    for (const auto find : {find_not_finite, find_never_added, find_factor, find_nearly,
-                            find_masked, find_other_place, find_jacobian, find_missing_term,
-                            find_other_gradient, find_power, find_part})
+    for (const auto find :
+         {find_not_finite, find_never_added, find_factor, find_nearly, find_masked,
+          find_other_place, find_jacobian, find_missing_term, find_other_gradient,
+          find_taken_from_elsewhere, find_power, find_combination, find_part})
       if (!found) found = find(evidence);
     if (!found)
       found = Diagnosis{{}, Cause::unknown, "none of the known mistakes explains every element"};

@@ -39,9 +39,11 @@ Finding find_factor(const Evidence& e);
 Finding find_power(const Evidence& e);
 Finding find_masked(const Evidence& e);
 Finding find_other_place(const Evidence& e);
+Finding find_taken_from_elsewhere(const Evidence& e);
 Finding find_jacobian(const Evidence& e);
 Finding find_missing_term(const Evidence& e);
 Finding find_other_gradient(const Evidence& e);
+Finding find_combination(const Evidence& e);
 Finding find_part(const Evidence& e);
 
 // The positions of an array of that shape, group by group: those of a group differ in the given

@@ -39,24 +39,32 @@ Finding find_diagonal(const Evidence& e) {
                    "as if every element of the result depended on the input at its own place only"};
 }
 
-// What only the first or the last index of an axis of the result sends back.
+// What an axis of the result sends back if only one index of each `group` neighbours counts: of all
+// of them, or of as many as share a part of the input.
+Values one_of_each(const Evidence& e, int axis, size_t group, bool last) {
+  Values share(e.w.size(), 0.0);
+  for (const std::vector<size_t>& line : lines_along(e.y_shape, axis))
+    for (size_t j = last ? group - 1 : 0; j < line.size(); j += group)
+      share[line[j]] = e.w[line[j]];
+  return share;
+}
+
 Finding find_one_share(const Evidence& e) {
   for (int axis = 0; axis < e.y_shape.rank(); ++axis) {
-    if (e.y_shape[axis] < 2) continue;
-    for (const bool last : {true, false}) {
-      Values share(e.w.size(), 0.0);
-      for (const std::vector<size_t>& line : lines_along(e.y_shape, axis)) {
-        const size_t k = last ? line.back() : line.front();
-        share[k] = e.w[k];
-      }
-      const auto measured = e.differences(e.inputs, share);
-      if (measured && e.is_analytic(*measured))
+    const auto length = static_cast<size_t>(e.y_shape[axis]);
+    for (size_t group = length; group > 1; --group)
+      for (const bool last : {true, false}) {
+        if (length % group != 0) continue;
+        const auto measured = e.differences(e.inputs, one_of_each(e, axis, group, last));
+        if (!measured || !e.is_analytic(*measured)) continue;
+        const std::string of_groups =
+            group < length ? fmt::format(" of every {} neighbours", group) : "";
         return Diagnosis{{},
                          Cause::broadcast,
-                         fmt::format("only what the {} index of axis {} of the result sends back "
-                                     "has arrived",
-                                     last ? "last" : "first", axis)};
-    }
+                         fmt::format("only what the {} index{} along axis {} of the result sends "
+                                     "back has arrived",
+                                     last ? "last" : "first", of_groups, axis)};
+      }
   }
   return {};
 }

@@ -99,6 +99,24 @@ Finding find_broadcast(const Evidence& e) {
 
 }  // namespace
 
+// Both are made of elements of the gradient that arrives, but of other ones: numbers were moved,
+// and came back from where they had not gone.
+Finding find_taken_from_elsewhere(const Evidence& e) {
+  Values arriving = e.w;
+  std::sort(arriving.begin(), arriving.end());
+  const double largest = largest_magnitude(e.w);
+  const auto arrived = [&](double value) {
+    const auto next = std::lower_bound(arriving.begin(), arriving.end(), value);
+    return (next != arriving.end() && relative_error(*next, value, largest) < 1e-7) ||
+           (next != arriving.begin() && relative_error(*std::prev(next), value, largest) < 1e-7);
+  };
+  const auto all_arrived = [&](const Values& values) {
+    return values.size() >= 2 && std::all_of(values.begin(), values.end(), arrived);
+  };
+  if (!all_arrived(e.analytic) || !all_arrived(e.numeric)) return {};
+  return Diagnosis{{}, Cause::misplaced, "other elements of the gradient that arrives"};
+}
+
 Finding find_other_place(const Evidence& e) {
   for (const auto find : {find_transposed, find_misplaced, find_broadcast})
     if (const Finding found = find(e)) return found;

@@ -124,4 +124,17 @@ Finding find_missing_term(const Evidence& e) {
   return {};
 }
 
+Finding find_combination(const Evidence& e) {
+  if (!e.same_shape()) return {};
+  const Values zeros(e.count(), 0.0);
+  for (int axis = e.shape.rank() - 1; axis >= 0; --axis)
+    if (fits(e, lines_along(e.shape, axis), {&e.w, &e.y}, zeros, e.analytic))
+      return Diagnosis{{},
+                       Cause::forward_value,
+                       fmt::format("along axis {} it is a multiple of the gradient that arrives "
+                                   "plus a multiple of the forward value",
+                                   axis)};
+  return {};
+}
+
 }  // namespace gradus

@@ -54,6 +54,11 @@ Array counting(double first, double step) {
 // (3, 1): a number for each channel of a (2, 3, 5).
 Array channel_factors() { return Array::of({2.0, 2.5, -3.0}, {3, 1}, DType::float64); }
 
+// Each row twice, one after the other.
+Tensor rows_twice(const Tensor& t) {
+  return index_select(t, 0, Array::of_indices({0, 0, 1, 1, 2, 2}, {6}));
+}
+
 // Masks of (3, 5).
 Array every_third() {
   std::vector<bool> bits;
@@ -257,13 +262,36 @@ std::vector<Planted> planted_mistakes() {
        planted(soft, [](size_t, const A& dy, const X&, const A& y) { return dy * (y - y * y); }),
        {matrix}},
       {Cause::broadcast,
-       "only what the last index of axis 0",
+       "only what the last index along axis 0",
        planted([](const Tensors& in) { return matmul(in[0], in[1]); },
                [](size_t i, const A& dy, const X& x, const A&) {
                  return i == 0 ? gemm(dy, transposed(x[1]))
                                : gemm(transposed(x[0].slice(0, 2, 3)), dy.slice(0, 2, 3));
                }),
        {matrix, {5, 7}}},
+      {Cause::broadcast,
+       "the last index of every 2 neighbours along axis 0",
+       planted(
+           unary([](const Tensor& t) { return rows_twice(t); }),
+           [](size_t, const A& dy, const X&, const A&) { return dy.slice(0, 1, 6, 2).clone(); }),
+       {matrix}},
+      {Cause::misplaced,
+       "other elements of the gradient that arrives",
+       planted(
+           [](const Tensors& in) {
+             return concat({in[0], in[1]}, 0);
+           },
+           [](size_t i, const A& dy, const X&, const A&) {
+             return i == 0 ? dy.slice(0, 0, 3).clone() : dy.slice(0, 0, 2).clone();
+           }),
+       {matrix, {2, 5}}},
+      {Cause::forward_value,
+       "along axis 1 it is a multiple of the gradient that arrives plus",
+       planted(unary([](const Tensor& t) { return log_softmax(t); }),
+               [](size_t, const A& dy, const X&, const A& y) {
+                 return dy - y * gradus::sum(dy, {1}, true);
+               }),
+       {matrix}},
       {Cause::residual,
        "missing once",
        planted(unary([](const Tensor& t) { return mean(t + t * t); }),

@@ -192,14 +192,14 @@ std::vector<Exhibit> exhibits_of_elements() {
              "dropout(Tensor(dy), p, again).value()); });",
        .op = "dropout",
        .cause = Cause::masked,
-       .symptom = "With dropout the training loss is noisier than the dropout itself explains, and "
-                  "a higher rate hardly regularises.",
+       .symptom = "Units that were dropped, and so had no part in the loss, learn from it; some "
+                  "that had a part do not.",
        .hints = {"Every wrong element is either 0 where it should not be, or not 0 where it "
                  "should be.",
                  "Which elements were dropped, and who decides that in backward?",
                  "The mask is drawn once: backward has to use the one that forward used."},
-       .story = "Backward threw its own dice. Each gradient is then that of a different network "
-                "from the one whose loss was computed. Save the mask, or the seed."},
+       .story = "Backward drew a mask of its own. Each gradient is then that of another network "
+                "than the one whose loss was computed. Save the mask, or the seed."},
       {.name = "clamp-inside-out",
        .file = choices,
        .from = "in.add(0, masked_fill(dy, logical_not(inside), 0));",

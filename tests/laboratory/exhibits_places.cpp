@@ -18,8 +18,8 @@ std::vector<Exhibit> exhibits_of_places() {
        .to = "static T dz(T x, T z) { return 2 * (x - z); }",
        .op = "mse_loss",
        .cause = Cause::sign,
-       .symptom = "Two networks that are to agree, each the other's target, run away from each "
-                  "other.",
+       .symptom = "Two networks that are to agree, each the other's target, never meet: the one "
+                  "flees as fast as the other comes nearer.",
        .hints = {"a is right, b is not: compare the two numbers of its worst element.",
                  "The loss has a slope in each of its arguments. How are they related?",
                  "(x - z)^2 depends on the difference: its two slopes are opposite."},
@@ -68,8 +68,8 @@ std::vector<Exhibit> exhibits_of_places() {
                  "The vector is divided by its length. Who takes into account that the length "
                  "changes with it?",
                  "d cos / da = (b/m - cos a/n) / n: the part along a itself is taken away."},
-       .story = "The length was treated as a constant, as the standard deviation is in a "
-                "LayerNorm that forgets its means: one mistake in two costumes."},
+       .story = "The length was treated as a constant, as the standard deviation is in a LayerNorm "
+                "that forgets its means: the same mistake."},
       {.name = "embedding-copy",
        .file = "src/ops/embedding.cpp",
        .from = "Array& buffer = in.buffer(0);",
@@ -79,9 +79,9 @@ std::vector<Exhibit> exhibits_of_places() {
        .symptom = "The embedding table never changes; the rest of the model learns around it.",
        .hints = {"What does analytic say, at every element of every case?",
                  "The loop adds into something. Is that the table's gradient?",
-                 "in.buffer lends the gradient itself: whoever copies it works for the bin."},
-       .story = "A copy in the place of a reference: the sum was computed with care and thrown "
-                "away. A check with a plain \"is it finite, is the loss falling\" passes."},
+                 "in.buffer lends the gradient itself: what is added to a copy of it is lost."},
+       .story = "A copy in the place of a reference: the sum was computed, and thrown away. The "
+                "loss fell all the same, since the other layers learned."},
       {.name = "gather-same-place-twice",
        .file = indices,
        .from = "out[row * outside_.n + index[at + j]] += in[at + j];",
@@ -116,8 +116,8 @@ std::vector<Exhibit> exhibits_of_places() {
        .to = "in.add(i, dy.slice(along, 0, sizes[i]));",
        .op = "concat",
        .cause = Cause::swapped,
-       .symptom = "Of features that are joined side by side, the first learn well and all others "
-                  "receive what is meant for them.",
+       .symptom = "Of features that are joined side by side, the first learn well; all others "
+                  "learn what is meant for the first.",
        .hints = {"a is right, b is not. Do you know its analytic gradient from somewhere?",
                  "Each part gets the piece of dy that it filled. Where does its piece begin?",
                  "begin is advanced by the loop: the slice must start there."},
@@ -144,8 +144,8 @@ std::vector<Exhibit> exhibits_of_places() {
        .to = "in.add(0, flipped(dy, {0}));",
        .op = "flip",
        .cause = Cause::misplaced,
-       .symptom = "Flipping images left to right as augmentation makes the gradients stand on "
-                  "their heads.",
+       .symptom = "Flipping images left to right, to have more of them, turns their gradients "
+                  "upside down.",
        .hints = {"Which cases are right? Compare their names.",
                  "A flip is undone by the same flip. Along which axes?",
                  "The axes are captured by the closure, and not used."},

@@ -23,7 +23,7 @@ std::vector<Exhibit> exhibits_of_products() {
        .cause = Cause::mean_or_sum,
        .symptom = "Biases learn more slowly than weights, the larger the batch the slower.",
        .hints = {"a and b are right, c is wrong by one factor in each case. Find the factor among "
-                 "the sizes of a.",
+                 "the sizes of a and their products.",
                  "How many rows does the bias have an influence on, and what becomes of their "
                  "shares?",
                  "db is the sum of the rows of dy. The mean, if there is one, is the loss's "

@@ -148,8 +148,8 @@ std::vector<Exhibit> exhibits_of_rows() {
        .cause = Cause::nearly,
        .symptom = "Everything trains. Against PyTorch the gradients of LayerNorm agree to five "
                   "digits and no more.",
-       .hints = {"The errors are tiny, but a hundred times larger than rounding, and the same sort "
-                 "in every row: a small constant is in the wrong place.",
+       .hints = {"The errors are tiny, but ten thousand times larger than those of right "
+                 "gradients: a small constant is in the wrong place.",
                  "Which small constant does LayerNorm have, and in which two places of the "
                  "forward loop is it used?",
                  "What is saved for backward must be the rstd that y was made with: epsilon "
@@ -249,10 +249,10 @@ std::vector<Exhibit> exhibits_of_rows() {
        .to = "running_sums(r, dy, false)",
        .op = "cumsum",
        .cause = Cause::transposed,
-       .symptom = "The first element of a running sum is in all of the results and gets the "
-                  "smallest gradient.",
-       .hints = {"Along the axis exactly the wrong end is right: look at the first and the last "
-                 "element of a row.",
+       .symptom = "The first element of a running sum is in all of the results, and yet it learns "
+                  "from the first of them only.",
+       .hints = {"Right are only the cases where the axis has one element. Take two by hand: y_0 = "
+                 "x_0, y_1 = x_0 + x_1. What is dx_0, what is dx_1?",
                  "x_0 is part of every y_i, the last x of one only. From which end must the "
                  "gradients be summed?",
                  "Backward runs from the end: the last argument of running_sums."},

@@ -1,4 +1,5 @@
 // The exhibits of the museum, as texts: that the gradient checks catch them, `make museum` proves.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -61,6 +62,11 @@ TEST(Exhibits, ThereAreAtLeast36OverAllFamilies) {
   }
   for (const std::string& family : op_families())
     EXPECT_TRUE(families.contains(family)) << "no exhibit breaks an op of " << family;
+}
+
+TEST(Exhibits, TheReadmeSaysHowManyThereAre) {
+  const std::string count = fmt::format(" {} such lines", exhibits().size());
+  EXPECT_NE(text_of("README.md").find(count), std::string::npos) << count;
 }
 
 }  // namespace

@@ -118,6 +118,29 @@ void print_causes(const std::vector<Checked>& wrong, const std::vector<Explained
   fmt::print("\n{}", explain(check.call, check.inputs, result));
 }
 
+// What somebody needs who wants to find the cause: the worst element of each wrong input of the
+// largest cases.
+void print_numbers(std::vector<Checked> wrong) {
+  constexpr size_t most = 6;
+  std::stable_sort(wrong.begin(), wrong.end(), [](const Checked& x, const Checked& y) {
+    return x.result.elements > y.result.elements;
+  });
+  fmt::print("\nThe worst element of each wrong input{}:\n",
+             wrong.size() > most ? fmt::format(", in the {} largest cases", most) : "");
+  wrong.resize(std::min(wrong.size(), most));
+  for (const auto& [check, result] : wrong) {
+    fmt::print("\n  {}\n", check.name);
+    if (!result.problem.empty()) fmt::print("    {}\n", result.problem);
+    for (size_t i = 0; i < result.inputs.size(); ++i) {
+      const GradcheckElement& e = result.inputs[i];
+      if (result.gradients[i].passed) continue;
+      fmt::print("    {:<16} analytic {:>13.6e}  numeric {:>13.6e}  {}\n",
+                 fmt::format("{}{}", e.input, e.index), e.analytic, e.numeric,
+                 e.numeric == 0 ? "" : fmt::format("ratio {:.5g}", e.analytic / e.numeric));
+    }
+  }
+}
+
 // The same for a program, and the value of every case: JSON has no NaN, so as text.
 void tell(const std::string& file, const std::vector<Checked>& all, size_t wrong,
           const std::vector<Explained>& causes) {
@@ -225,7 +248,7 @@ int check_gradients(const Wish& wish) {
   std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
                [](const Checked& c) { return !c.result.passed; });
   const std::vector<Explained> causes = causes_of(wrong);
-  if (wish.brief && !wrong.empty()) fmt::print("\n{}", largest(wrong).result.report());
+  if (wish.brief && !wrong.empty()) print_numbers(wrong);
   if (!wish.brief && !wrong.empty()) print_causes(wrong, causes);
   const auto elements =
       std::accumulate(all.begin(), all.end(), int64_t{0},
