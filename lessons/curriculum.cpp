@@ -10,7 +10,7 @@ namespace {
 constexpr Entry entries[] = {
     {1, "Tensors", "01_tensors"},
     {2, "Autograd", "02_autograd"},
-    {3, "Gradient checks", nullptr},
+    {3, "Gradient checks", "03_gradient_checks"},
     {4, "Matmul", "04_matmul"},
     {5, "Learning", nullptr},
     {6, "Before attention", nullptr},
