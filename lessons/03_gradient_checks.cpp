@@ -1,3 +1,120 @@
+/*! \page lesson_03 Lesson 3: Gradient checks
+
+\lessonhead
+\needs \ref lesson_02 "lesson 2", and Taylor's series: f(x + h) in powers of h.
+\verbs
+- `gradcheck(name, f, inputs)`: backward against differences, each element
+- `diagnose(f, inputs, result)`: what is wrong with a gradient, from its numbers
+- `step_curve(f, inputs, result)`: the error against the step, and Taylor's slope
+
+\builds a gradient check of two dozen lines, and shows what can fool it.
+\usedlater at the end of every lesson; and in `make gradcheck OP=softmax`, which checks the
+library's own ops in seconds.
+\endlessonhead
+
+A wrong gradient does not crash. The loss falls, only less than it could, and one looks for the
+reason everywhere else. But a gradient makes a claim that can be measured: for each element k of x
+it is the limit of
+
+\f[ \frac{L(x + h e_k) - L(x)}{h} \qquad\text{as } h \to 0, \f]
+
+\f$e_k\f$ being 1 at k and 0 elsewhere. So move x, call the function again, and compare. All the
+rest is about making the answer mean something: how far to move, in what precision, how to look at
+many outputs at once, how close is close.
+
+\section lesson_03_step How far to move
+
+\beside
+In the difference of \f$f(x + h)\f$ and \f$f(x - h)\f$ the even powers of h cancel. What is left
+beside the slope is \f$\frac{h^2}{6} f'''\f$, where the one-sided difference has
+\f$\frac{h}{2} f''\f$. \source{slopes}
+
+\output{03_gradient_checks.1}
+
+Rounding adds its share: each value of f is known to about \f$\epsilon \lvert f \rvert\f$, and the
+difference is divided by h. So the error of the central difference is about
+
+\f[ E(h) = \frac{h^2}{6} \lvert f''' \rvert + \frac{\epsilon \lvert f \rvert}{h}, \qquad
+    E'(h) = 0 \;\text{ at }\; h = \left(\frac{3 \epsilon \lvert f \rvert}{\lvert f''' \rvert}
+    \right)^{1/3} . \f]
+
+On logarithmic axes a power of h is a straight line, and the power is its slope; the sum of these
+two is a V. For the one-sided difference the same steps give a square root.
+
+\beside
+The V, measured. x + h is rounded, too, so what is divided by is the step that was really taken.
+\sourceof{differences.h,v}
+
+\output{03_gradient_checks.2}
+
+\picture{03_gradient_checks-the-v-error-of-the-slope,To the right of the lowest point the series
+rules\, to the left the rounding.}
+
+\output{03_gradient_checks.3}
+
+\picture{03_gradient_checks-central-differences-in-two-precisions,The right branches are one: the
+series knows nothing of precision. The left ones are nearly nine powers of ten apart.}
+
+\section lesson_03_probe Many outputs at once
+
+\beside
+The check: what differences say of each element of x, and what backward says. Values are subtracted
+before they are summed: two large sums would lose in rounding what is looked for.
+\sourceof{differences.h,measured}
+
+\beside
+A softmax whose way back can be chosen. The lesson tries six.
+\sourceof{differences.h,softmax}
+
+\snippet this ways
+
+\output{03_gradient_checks.4}
+
+\section lesson_03_error How close is close
+
+\output{03_gradient_checks.5}
+
+\papernote Many checks, PyTorch's among them, ask for
+\f$\lvert a - n \rvert \le a_{tol} + r_{tol} \lvert n \rvert\f$ with two fixed numbers. The first
+means something only if one knows how large the gradients are; here the largest of them sets it.
+
+\section lesson_03_kinks Where there is no slope
+
+\output{03_gradient_checks.6}
+
+\section lesson_03_taylor The remainder of Taylor's series
+
+\beside
+A limit on an error has to be chosen. Here a whole number decides: the power with which R falls.
+\source{taylor}
+
+\output{03_gradient_checks.7}
+
+Why it says nothing in float32: if g is wrong by a share \f$\delta\f$, R is about
+\f$\delta h \lvert g \cdot v \rvert + c h^2 + \epsilon \lvert L \rvert\f$. To be seen, the first
+term must be above the two others, so h must lie between \f$\epsilon / \delta\f$ and \f$\delta\f$,
+up to constants. There is such an h only where \f$\delta\f$ is above \f$\sqrt{\epsilon}\f$: 3e-4 in
+float32, 1.5e-8 in float64.
+
+\section lesson_03_named Caught and named
+
+\output{03_gradient_checks.8}
+
+\picture{03_gradient_checks-distance-of-the-differences-of-step-h,The differences come near to a
+limit of their own\, and not to what backward says.}
+
+\section lesson_03_blind What it cannot see
+
+\output{03_gradient_checks.9}
+
+\section lesson_03_edit Proof, and your turn
+
+\output{03_gradient_checks.10}
+
+\output{03_gradient_checks.11}
+
+\program{03_gradient_checks}
+*/
 #include <algorithm>
 #include <cmath>
 
