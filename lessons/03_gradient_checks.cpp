@@ -190,7 +190,7 @@ void v_curve(Lesson& lesson) {
       numerator the leading digits cancel, and the error is what is left. So, up to constants:)");
   lesson.equation("\"one-sided:\" h + epsilon / h,   \"central:\" h^2 + epsilon / h");
   lesson.predict("Where is the central error least, that is, where is $h^2 = epsilon / h$?",
-                 fmt::format("{:.0e}", std::cbrt(eps_64)),
+                 fmt::format("{:.1e}", std::cbrt(eps_64)),
                  fmt::format("The cube root of {:.1e}. One-sided it is the square root, {:.1e}.",
                              eps_64, std::sqrt(eps_64)));
   lesson.say(
@@ -237,7 +237,7 @@ void single_precision(Lesson& lesson) {
       shallower:)",
       eps_32);
   lesson.predict("What is about the best error that central differences reach in float32?",
-                 fmt::format("{:.0e}", std::pow(eps_32, 2.0 / 3)),
+                 fmt::format("{:.1e}", std::pow(eps_32, 2.0 / 3)),
                  fmt::format("The step is the cube root, {:.0e}, and the error its square.",
                              std::cbrt(eps_32)));
   const Numbers h = steps(1e-12), h_32 = steps(1e-6),
@@ -346,7 +346,7 @@ void how_far(Lesson& lesson) {
   for (size_t k = 0; k < a.size(); ++k) {
     without.push_back(std::abs(a[k] - n[k]) / std::max(a[k], n[k]));
     with.push_back(std::abs(a[k] - n[k]) / std::max({a[k], n[k], floor}));
-    rows.push_back(row("{} | {:.2e} | {:.2e} | {:.0e} | {:.0e}", x.data<double>()[k], a[k], n[k],
+    rows.push_back(row("{} | {:.2e} | {:.2e} | {:.2g} | {:.2g}", x.data<double>()[k], a[k], n[k],
                        without[k], with[k]));
   }
   lesson.table(rows);
@@ -523,16 +523,18 @@ void caught_and_named(Lesson& lesson) {
   lesson.text(result.report());
   lesson.check("the check catches it", !result.passed);
   lesson.say(
-      R"(Analytic and numeric side by side: no constant ratio. `diagnose` tries one hypothesis
+      R"(One element tells little. `diagnose` takes all of them and tries one hypothesis
       after the other: each predicts, from x, y, dy and the differences, what backward would say, and
       counts only if it is right at every element:)");
   const std::vector<Diagnosis> found = diagnose(f, inputs, result);
   for (const Diagnosis& d : found)
     lesson.text(viz::wrapped(fmt::format("d{}: {}: {}.", d.input, name(d.cause), d.evidence), 76));
-  lesson.check("it names one cause, and the right one",
+  lesson.check("it names one cause, and it is the planted one",
                found.size() == 1 && found[0].cause == Cause::diagonal);
   lesson.say(
-      R"(That is the term to add, y times one number for each row: -y Σ y dy. Now the two curves, of
+      R"(That is the term to add, y times one number for each row: -y Σ y dy. (In the matrix of all
+      slopes, $partial y_i / partial x_j = [i = j] y_i - y_i y_j$, only the diagonal matrix of the y
+      was taken.) Now the two curves, of
       the worst element's error and of the remainder:)");
   const StepCurve steps = step_curve(f, inputs, result);
   lesson.unchecked();
@@ -615,13 +617,16 @@ void teach(Lesson& lesson) {
   lesson.change_one_line({
       {"In lessons/differences.h, `measured`: one-sided, `f_at(here + h) - f_at(here)`, and divide "
        "by h.",
-       "Sections 4 to 6 complain: with h = 1e-5 no gradient is right to 1e-6 any more.",
+       "Sections 5 and 6 complain: with h = 1e-5, a right gradient is off by more than 1e-6.",
        "make lesson-03"},
       {"In src/ops/reduce_max.cpp, `share_among_ties`: give each tie all of it, `dy` for `dy / k`.",
        "The gradient check passes, for it keeps away from ties; section 6 complains.",
        "make gradcheck OP=amax; make lesson-03"},
-      {"In src/ops/elementwise.cpp, `sub`: write `in.add(1, dy)` for `in.add(1, -dy)`.",
-       "It names the mistake: sign.", "make gradcheck OP=sub"},
+      {"In src/ops/elementwise.cpp, `masked_fill`: hand on all of `dy`, without filling it with 0.",
+       "It names the mistake: the op's own derivative is missing, what it gave is the gradient "
+       "that "
+       "arrives.",
+       "make gradcheck OP=masked_fill"},
   });
 }
 
@@ -630,5 +635,5 @@ void teach(Lesson& lesson) {
 
 int main(int argc, char** argv) {
   using namespace gradus::lessons;
-  return run(argc, argv, {.number = 3, .seconds = 0.9, .quick_seconds = 0.9}, teach);
+  return run(argc, argv, {.number = 3, .seconds = 0.1, .quick_seconds = 0.1}, teach);
 }

@@ -54,7 +54,8 @@ std::vector<Tick> labelled_ticks(const Range& range, int pieces, const PlotOptio
     return result;
   }
   const bool has_room = 3 * range.length() <= pieces;
-  for (double power = std::floor(range.low); power <= range.high; ++power)
+  const double stride = std::max(1.0, std::ceil(range.length() / pieces - 1e-9));
+  for (double power = std::floor(range.low / stride) * stride; power <= range.high; power += stride)
     for (const double factor : {1, 2, 5}) {
       const double at = power + std::log10(factor);
       if (at < range.low - 1e-9 || at > range.high + 1e-9 || (factor > 1 && !has_room)) continue;

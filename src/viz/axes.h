@@ -45,8 +45,8 @@ struct Tick {
   double at;
   std::string label;
 };
-/// About so many of them at most; on a logarithmic axis the powers of ten, and 2 and 5 times these
-/// where there is room.
+/// About so many of them at most; on a logarithmic axis the powers of ten, every other or every
+/// third if there are too many, and 2 and 5 times these where there is room.
 std::vector<Tick> labelled_ticks(const Range& range, int pieces, const PlotOptions& options);
 
 /// The distance of the ticks that cuts a range into at most so many pieces: 1, 2 or 5 times a power

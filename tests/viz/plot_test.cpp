@@ -72,6 +72,24 @@ TEST(Plot, LogarithmicAxes) {
    0.1            1           10
                                x
 )");
+  // Of many powers of ten every other or every third has its number.
+  const Series v{"", {1e-12, 1e-6, 1}, {1e-4, 1e-10, 1}};
+  EXPECT_EQ("\n" + plot({v}, {.x_label = "h", .width = 60, .height = 10, .log_log = true}, ascii),
+            R"(
+     1 +                                                  **
+       |                                               ***
+  0.01 +                                             **
+       |                                          ***
+0.0001 +***                                    ***
+ 1e-06 +   *****                            ***
+       |        *****                    ***
+ 1e-08 +             ******            **
+       |                   *****    ***
+ 1e-10 +                        ****
+       ++------------+------------+-----------+------------+
+      1e-12        1e-09        1e-06       0.001          1
+                                                           h
+)");
   Series unnamed = points;
   unnamed.labels.pop_back();
   EXPECT_THROW(plot({unnamed}, options, ascii), Error);
