@@ -145,15 +145,15 @@ bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tole
 void one_slope(Lesson& lesson) {
   lesson.section("A slope, measured");
   lesson.say(
-      R"(Whether a gradient is right can be measured: move x by a small h, and see how far f moves. At
-      x = 2, $f(x) = x^3$ has the slope $3 x^2 = 12$. Two ways to measure it, and what Taylor's series
-      says of each:)");
+      R"(Whether a gradient is right can be measured: move x by a small h, and see how far f
+      moves. At x = 2, $f(x) = x^3$ has the slope $3 x^2 = 12$. Two ways to measure it, and what
+      Taylor's series says of each:)");
   lesson.equation("f(x + h) = f(x) + h f'(x) + h^2/2 f''(x) + h^3/6 f'''(x) + ...");
   lesson.equation("(f(x + h) - f(x)) / h = f'(x) + h/2 f''(x) + ...");
   lesson.equation("(f(x + h) - f(x - h)) / (2 h) = f'(x) + h^2/6 f'''(x) + ...");
   lesson.say(
-      R"(In the central difference all even powers cancel. Here $f'' = 12$ and $f''' = 6$, so the errors
-      should be 6 h (and h² more) and h²:)");
+      R"(In the central difference all even powers cancel. Here $f'' = 12$ and $f''' = 6$, so the
+      errors should be 6 h (and h² more) and h²:)");
   const Function1 f = [](double x) { return x * x * x; };
   viz::TableRows rows{{"h", "one-sided", "error", "central", "error"}};
   bool as_derived = true;
@@ -185,17 +185,18 @@ constexpr double eps_64 = 0x1p-52, eps_32 = 0x1p-23;
 void v_curve(Lesson& lesson) {
   lesson.section("Why not the smallest step");
   lesson.say(
-      R"(Numbers are rounded: float64 keeps 52 bits, so f(x + h) is known to about $epsilon = 2^-52$
-      of its size. That error does not shrink with h, but it is divided by h. In the difference's
-      numerator the leading digits cancel, and the error is what is left. So, up to constants:)");
+      R"(Numbers are rounded: float64 keeps 52 bits, so f(x + h) is known to about $epsilon =
+      2^-52$ of its size. That error does not shrink with h, but it is divided by h. In the
+      difference's numerator the leading digits cancel, and the error is what is left. So, up to
+      constants:)");
   lesson.equation("\"one-sided:\" h + epsilon / h,   \"central:\" h^2 + epsilon / h");
   lesson.predict("Where is the central error least, that is, where is $h^2 = epsilon / h$?",
                  fmt::format("{:.1e}", std::cbrt(eps_64)),
                  fmt::format("The cube root of {:.1e}. One-sided it is the square root, {:.1e}.",
                              eps_64, std::sqrt(eps_64)));
   lesson.say(
-      R"(Now measured, on the library's `exp`: all its derivatives are equal, so no constant hides.
-      Relative error, root mean square over a thousand x between 0 and 1:)");
+      R"(Now measured, on the library's `exp`: all its derivatives are equal, so no constant
+      hides. Relative error, root mean square over a thousand x between 0 and 1:)");
   const Numbers h = steps(1e-12), one = slope_errors(h, Way::one_sided, DType::float64),
                 two = slope_errors(h, Way::central, DType::float64);
   lesson.trained({0, 0.5});  // rounding errors are those of the machine's exp
@@ -281,9 +282,9 @@ const std::vector<std::pair<const char*, WayBack>> ways_back{
 void probes(Lesson& lesson) {
   lesson.section("Many numbers, one probe");
   lesson.say(
-      R"(A tensor has many outputs, and backward starts from one number. So check a sum of them, L =
-      sum(w * f(x)), with fixed weights w: dy = w. One walk back, and two calls of f for each element
-      of x. But which w? All ones, a plain sum, is the obvious choice. Take softmax:)");
+      R"(A tensor has many outputs, and backward starts from one number. So check a sum of them, L
+      = sum(w * f(x)), with fixed weights w: dy = w. One walk back, and two calls of f for each
+      element of x. But which w? All ones, a plain sum, is the obvious choice. Take softmax:)");
   lesson.equation("y_i = e^{x_i} / sum_{j} e^{x_j},   dx_i = y_i (dy_i - sum_{j} y_j dy_j)");
   lesson.predict("What is the gradient of sum(softmax(x))?", "0",
                  "Each row sums to 1, whatever x is: nothing changes.");
@@ -312,8 +313,8 @@ void probes(Lesson& lesson) {
   lesson.check("through a random w, only the right one does",
                std::count_if(by_w.begin(), by_w.end(), passes) == 1 && passes(by_w.front()));
   lesson.say(
-      R"(Through the sum every dy is 1, and any way back that makes 0 of that passes, even one that
-      does nothing. LayerNorm's rows sum to 0 whatever x is, so its check is as blind
+      R"(Through the sum every dy is 1, and any way back that makes 0 of that passes, even one
+      that does nothing. LayerNorm's rows sum to 0 whatever x is, so its check is as blind
       (`--break=sum-probe`). That a random w misses a mistake has probability 0; `gradcheck` draws
       one.)");
 }
@@ -331,9 +332,9 @@ Tensor cube(const Tensor& x) {
 void how_far(Lesson& lesson) {
   lesson.section("How far apart is wrong?");
   lesson.say(
-      R"(Gradients may be 1e8 or 1e-8, so their difference counts relative to their size. But not to
-      the size of each element alone. Take $x^3$ at three x, with h = 1e-5; $h^2 f''' / 6 = 1e-10$ is
-      missing everywhere. a is what backward says, n what the differences say:)");
+      R"(Gradients may be 1e8 or 1e-8, so their difference counts relative to their size. But not
+      to the size of each element alone. Take $x^3$ at three x, with h = 1e-5; $h^2 f''' / 6 =
+      1e-10$ is missing everywhere. a is what backward says, n what the differences say:)");
   const Array x = Array::of({1, 1e-3, 1e-5}, {3}, DType::float64),
               one = Array::full({3}, 1, DType::float64);
   const Map f = [](const Tensor& t) { return t * t * t; };
@@ -351,16 +352,16 @@ void how_far(Lesson& lesson) {
   }
   lesson.table(rows);
   lesson.say(
-      R"(All three a are right, and the last looks 25 % wrong: the slope there is hardly larger than
-      what the difference misses. So `gradcheck` divides by no less than 1 % of the largest n of that
-      input:)");
+      R"(All three a are right, and the last looks 25 % wrong: the slope there is hardly larger
+      than what the difference misses. So `gradcheck` divides by no less than 1 % of the largest n
+      of that input:)");
   lesson.equation("\"error\" = |a - n| / max(|a|, |n|, 0.01 max |n|)   <=   10^{-6}");
   lesson.check("without the floor two right elements fail, with it none",
                without[0] < 1e-6 && without[1] > 1e-6 && without[2] > 0.1 &&
                    *std::max_element(with.begin(), with.end()) < 1e-6);
   lesson.say(
-      R"(The price: an element below a hundred-millionth of the largest could be anything. A cube whose
-      backward gives 0 where the slope is under 1e-8:)");
+      R"(The price: an element below a hundred-millionth of the largest could be anything. A cube
+      whose backward gives 0 where the slope is under 1e-8:)");
   const auto passes = [](const Array& at) {
     return gradus::gradcheck("cube", of_x(cube), {{"x", at}}).passed;
   };
@@ -413,9 +414,9 @@ void kinks(Lesson& lesson) {
   lesson.check("relu at 0 and |x| at 0 have slope 0 exactly, as in PyTorch",
                ours[0][0] == 0 && ours[1][0] == 0);
   lesson.say(
-      R"(No check by differences can say whether that is right: it is a choice. The library's tests
-      demand each by its exact value, and keep kinks away from gradient checks. A step also must not
-      cross one. relu at x = 3e-6 has slope 1:)");
+      R"(No check by differences can say whether that is right: it is a choice. The library's
+      tests demand each by its exact value, and keep kinks away from gradient checks. A step also
+      must not cross one. relu at x = 3e-6 has slope 1:)");
   const Array close = Array::of({3e-6}, {1}, DType::float64);
   const auto checked = [&](double step) {
     return gradus::gradcheck("relu", of_x(all[0].f), {{"x", close}}, {.step = step});
@@ -458,7 +459,8 @@ void taylor(Lesson& lesson) {
   lesson.equation("R(h) = |L(x + h v) - L(x) - h g dot v|");
   lesson.equation("\"right:\" R ~ h^2,   \"wrong:\" R ~ h");
   lesson.say(
-      R"(No limit to choose, and one call of f for each h however large x is. But it says only that g is wrong, not where. Softmax again; the wrong g is 1 % too large:)");
+      R"(No limit to choose, and one call of f for each h however large x is. But it says only
+      that g is wrong, not where. Softmax again; the wrong g is 1 % too large:)");
   const Map f = [](const Tensor& x) { return softmax(x); };
   const Array x = lesson.randn({3, 5}), w = lesson.randn({3, 5}), v = lesson.randn({3, 5});
   const Array g = by_backward(f, x, w).value(), wrong = g * 1.01;
@@ -490,8 +492,8 @@ void taylor(Lesson& lesson) {
                near(slope_along(v), 1, 0.05) && near(slope_along(level), 2, 0.05));
   lesson.say(
       R"(And float32: R must be seen between its own h² and the rounding of L, and from one to the
-      other there is little room. The gradient a ten-thousandth too large, root mean square over 20
-      directions, R of the wrong g divided by R of the right one:)");
+      other there is little room. The gradient a ten-thousandth too large, root mean square over
+      20 directions, R of the wrong g divided by R of the right one:)");
   viz::TableRows precisions{{"h", "float64", "float32"}};
   double most[2] = {0, 0};
   for (int i = 1; i <= 6; ++i) {
@@ -513,9 +515,9 @@ void taylor(Lesson& lesson) {
 void caught_and_named(Lesson& lesson) {
   lesson.section("A mistake, caught and named");
   lesson.say(
-      R"(Put together, this is `gradcheck`: float64, central differences, a random w, the error with
-      its floor. Someone takes the denominator of softmax for a constant, as in exp(x) / t, and
-      writes dx = y dy:)");
+      R"(Put together, this is `gradcheck`: float64, central differences, a random w, the error
+      with its floor. Someone takes the denominator of softmax for a constant, as in exp(x) / t,
+      and writes dx = y dy:)");
   const Function f = of_x(softmax_with(ways_back.back().second));
   const std::vector<NamedArray> inputs{{"x", lesson.randn({3, 5})}};
   const GradcheckResult result = gradus::gradcheck("softmax, dx = y dy", f, inputs);
@@ -523,19 +525,18 @@ void caught_and_named(Lesson& lesson) {
   lesson.text(result.report());
   lesson.check("the check catches it", !result.passed);
   lesson.say(
-      R"(One element tells little. `diagnose` takes all of them and tries one hypothesis
-      after the other: each predicts, from x, y, dy and the differences, what backward would say, and
-      counts only if it is right at every element:)");
+      R"(One element tells little. `diagnose` takes all of them and tries one hypothesis after the
+      other: each predicts, from x, y, dy and the differences, what backward would say, and counts
+      only if it is right at every element:)");
   const std::vector<Diagnosis> found = diagnose(f, inputs, result);
   for (const Diagnosis& d : found)
     lesson.text(viz::wrapped(fmt::format("d{}: {}: {}.", d.input, name(d.cause), d.evidence), 76));
   lesson.check("it names one cause, and it is the planted one",
                found.size() == 1 && found[0].cause == Cause::diagonal);
   lesson.say(
-      R"(That is the term to add, y times one number for each row: -y Σ y dy. (In the matrix of all
-      slopes, $partial y_i / partial x_j = [i = j] y_i - y_i y_j$, only the diagonal matrix of the y
-      was taken.) Now the two curves, of
-      the worst element's error and of the remainder:)");
+      R"(That is the term to add, y times one number for each row: -y Σ y dy. (In the matrix of
+      all slopes, $partial y_i / partial x_j = [i = j] y_i - y_i y_j$, only the diagonal matrix of
+      the y was taken.) Now the two curves, of the worst element's error and of the remainder:)");
   const StepCurve steps = step_curve(f, inputs, result);
   lesson.unchecked();
   lesson.plot({curve("from their own limit", steps.step, steps.right_error),
@@ -568,8 +569,8 @@ void caught_and_named(Lesson& lesson) {
                causes.size() == 5 && causes[0] == Cause::never_added &&
                    causes[1] == Cause::counted_twice && causes[2] == Cause::sign);
   lesson.say(
-      R"(The mean for the weighted sum gets the name of y dy: both are wrong by y times one number for
-      each row. The evidence is exact, the name is a likely cause.)");
+      R"(The mean for the weighted sum gets the name of y dy: both are wrong by y times one number
+      for each row. The evidence is exact, the name is a likely cause.)");
 }
 
 void blind(Lesson& lesson) {
@@ -591,10 +592,11 @@ void blind(Lesson& lesson) {
   lesson.check("with positive inputs it passes, with random ones it is caught",
                passes(careless, abs(Tensor(x)).value()) && !passes(careless, x));
   lesson.say(
-      R"(Against the first, the library's values are compared with PyTorch's; against the second, each
-      op is checked on a table of shapes and numbers. And the checks are checked: `make museum`
-      plants mistakes in the library, one by one, and all must be caught. `make puzzle N=1` plants one
-      in a copy of a file, for you to find; `make exercise N=1` has you write a backward.)");
+      R"(Against the first, the library's values are compared with PyTorch's; against the second,
+      each op is checked on a table of shapes and numbers. And the checks are checked: `make
+      museum` plants mistakes in the library, one by one, and all must be caught. `make puzzle
+      N=1` plants one in a copy of a file, for you to find; `make exercise N=1` has you write a
+      backward.)");
 }
 
 void teach(Lesson& lesson) {

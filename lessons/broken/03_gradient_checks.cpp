@@ -83,8 +83,8 @@ void step_too_small(Lesson& lesson) {
   lesson.symptom("Taylor's remainder has slope 2: the gradient is right, look at the check",
                  std::abs(step_curve(f, inputs, broken).slope - 2) < 0.05);
   lesson.say(
-      R"(A wrong gradient is wrong by the same amount at every step; an error that moves with h is the
-      check's own.)");
+      R"(A wrong gradient is wrong by the same amount at every step; an error that moves with h is
+      the check's own.)");
 }
 
 // ---- one side ----
@@ -116,8 +116,8 @@ void one_sided(Lesson& lesson) {
   lesson.equation(
       "\"correct:\" (f(x + h) - f(x - h)) / (2 h),   \"broken:\" (f(x + h) - f(x)) / h");
   lesson.say(
-      R"(It saves half the calls. Two backwards of gelu: one right, one in which someone typed 1/√(2π)
-      as 0.39894. h = 1e-5, worst relative error as `gradcheck` counts it:)");
+      R"(It saves half the calls. Two backwards of gelu: one right, one in which someone typed
+      1/√(2π) as 0.39894. h = 1e-5, worst relative error as `gradcheck` counts it:)");
   const Map right = gelu_with(1 / std::sqrt(2 * std::acos(-1.0))), rounded = gelu_with(0.39894);
   // Around -0.75 gelu is flattest.
   const Array x = linspace(-2, 2, 33, DType::float64), w = Array::full({33}, 1, DType::float64);
@@ -137,7 +137,8 @@ void one_sided(Lesson& lesson) {
   lesson.symptom("central differences tell them apart, by a factor of more than 1000",
                  wrong_two > 1000 * right_two);
   lesson.say(
-      R"(That is how a limit grows to 1e-3, and what a check then is worth. The error of one side is $h/2 f''$: it belongs to the check, not to the gradient.)");
+      R"(That is how a limit grows to 1e-3, and what a check then is worth. The error of one side
+      is $h/2 f''$: it belongs to the check, not to the gradient.)");
 }
 
 // ---- precision ----
@@ -215,8 +216,8 @@ void float32(Lesson& lesson) {
 
 void dropout_redraws(Lesson& lesson) {
   lesson.say(
-      R"(Dropout sets each element to 0 with probability 1/2 and doubles the others. `correct` draws
-      from the same seed at each call, `broken` goes on drawing from one generator:)");
+      R"(Dropout sets each element to 0 with probability 1/2 and doubles the others. `correct`
+      draws from the same seed at each call, `broken` goes on drawing from one generator:)");
   const Map correct = [](const Tensor& x) {
     Generator generator(7);
     return dropout(x, 0.5, generator);
@@ -241,8 +242,8 @@ void dropout_redraws(Lesson& lesson) {
                  !result.passed && !result.problem.empty());
   lesson.gradcheck("dropout, one seed", of_x(correct), {{"x", lesson.randn({7, 5})}});
   lesson.say(
-      R"(Whatever a function keeps between calls makes it another function: generators, running means,
-      caches. Make each call begin alike, or nothing is being differentiated.)");
+      R"(Whatever a function keeps between calls makes it another function: generators, running
+      means, caches. Make each call begin alike, or nothing is being differentiated.)");
 }
 
 }  // namespace
