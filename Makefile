@@ -78,7 +78,7 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := $(addprefix tests/laboratory/,gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp
+LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
@@ -88,6 +88,9 @@ EXHIBITS      := tests/laboratory/workshop.cpp $(filter-out %_test.cpp,$(wildcar
 LAB_mutate    := $(LAB_gradcheck) tests/laboratory/workshop.cpp tests/mutation/mutants.cpp
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
+LAB_exercise  := tests/laboratory/exercise_file.cpp tests/laboratory/nearest.cpp
+EXERCISES      := $(wildcard lessons/exercises/[0-9][0-9]_*.cpp)
+EXERCISE_CHECK := lessons/exercises/check.cpp lessons/exercises/exercise.cpp
 
 KERNEL_OBJECTS  := $(foreach isa,$(ISAS),$(KERNELS:%.cpp=$(B)/obj/%.$(isa).o))
 LIBRARY_OBJECTS := $(call objects,$(SOURCES)) $(KERNEL_OBJECTS)
@@ -96,8 +99,10 @@ BROKEN   := $(wildcard lessons/broken/*.cpp)
 LESSON_PROGRAMS := $(LESSONS:%.cpp=$(B)/%)
 BENCH_PROGRAMS  := $(BENCH_MAINS:tests/%.cpp=$(B)/%)
 LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
+EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
-ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES))
+ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES)) \
+                   $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp) $(EXERCISE_TESTS)
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)")
@@ -144,7 +149,7 @@ $(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(filter-out $(BENC
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $^ $(LIBS) $(peer_libs) $(if $(filter %google,$@),-lbenchmark -pthread) -o $@
 
-$(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE)) $(LIBRARY) $(B)/sources
+$(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE) $(EXERCISE_CHECK)) $(EXERCISE_TESTS) $(LIBRARY) $(B)/sources
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
@@ -162,6 +167,25 @@ $(B)/laboratory/toolchain: $(B)/flags $(B)/laboratory/gradcheck
 	  echo 'link $(LINK)'; \
 	  echo 'objects $(call objects,tests/laboratory/gradcheck.cpp $(LAB_gradcheck)) $(LIBRARY) $(LIBS) -lgtest -pthread'; } > $@
 
+# A learner's exercise is compiled and linked in one go, by the program that checks it: a stub has
+# parameters that it does not use yet.
+EXERCISE_FLAGS  := -Ilessons -O0 -Wno-unused-parameter
+EXERCISE_OBJECTS := $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp)
+FEW_ERRORS       = $(if $(findstring clang,$(CXX)),-ferror-limit=3,-fmax-errors=3)
+EXERCISE_COMPILE = $(COMPILE) $(EXERCISE_FLAGS) $(FEW_ERRORS) @source@ $(EXERCISE_OBJECTS) $(LIBRARY) $(LDFLAGS) $(LIBS) -o @program@
+$(EXERCISE_OBJECTS): private PLAIN += -Ilessons $(if $(filter -O2,$(MODE)),-O1)
+$(call objects,tests/laboratory/exercise_test.cpp): private PLAIN += -Ilessons
+
+# The tests hold all stubs and all solutions, each kind as one file.
+CUTTER := $(call objects,tests/laboratory/exercise.cpp tests/laboratory/exercise_file.cpp)
+$(B)/exercises/stubs.cpp: $(EXERCISES) $(CUTTER) $(B)/sources | $(B)/laboratory/exercise
+	$(call say,cut the solutions out of the exercises)
+	$(Q)$(B)/laboratory/exercise for-tests $(B)/exercises
+$(B)/exercises/solutions.cpp: $(B)/exercises/stubs.cpp ;
+$(EXERCISE_TESTS): %.o: %.cpp $(B)/flags
+	$(call say,compile $<)
+	$(Q)$(COMPILE) $(PLAIN) $(EXERCISE_FLAGS) -I. -MMD -MP -c $< -o $@
+
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
 $(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
 $(call objects,$(TESTS) $(LAB_MAINS)): | $(B)/ready-test
@@ -172,9 +196,10 @@ $(call objects,$(LESSONS) $(BROKEN)): private PLAIN += $(if $(filter -O2,$(MODE)
 # These files change only when their text does: new flags compile everything again, a source that
 # came or went links again, and so do the benchmarks with a rival that was installed or removed.
 $(B)/flags: TEXT = $(COMPILE) $(PLAIN) $(KERNEL) $(foreach isa,$(ISAS),$(ISA_$(isa)))
-$(B)/sources: TEXT = $(SOURCES) $(KERNELS) $(TESTS)
+$(B)/sources: TEXT = $(SOURCES) $(KERNELS) $(TESTS) $(EXERCISES)
 $(B)/peers: TEXT = $(peer_flags)
-$(B)/flags $(B)/sources $(B)/peers: FORCE
+$(B)/exercises/compile: TEXT = $(EXERCISE_COMPILE)
+$(B)/flags $(B)/sources $(B)/peers $(B)/exercises/compile: FORCE
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
 
@@ -197,7 +222,7 @@ $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
 gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shakespeare", ARGS=--help
 	@$< $(ARGS)
 
-test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain $(B)/laboratory/puzzle ## Run all tests; FILTER='Softmax*' runs some of them
+test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain $(B)/laboratory/puzzle $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJECTS) ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax; DTYPE=float32
@@ -218,6 +243,16 @@ bench-loop: $(B)/laboratory/gradcheck ## Measure the seconds from saving an op t
 
 mutate: $(B)/mutation/mutate $(B)/laboratory/toolchain ## Change backward in hundreds of places: what do the gradient checks not notice?
 	@GRADUS_BUILD=$(B) $< $(ARGS)
+
+ASK = --scratch '$(SCRATCH)' --programs $(B)/exercises
+exercise: $(B)/laboratory/exercise ## Write a backward yourself: N=8 or N=softmax begins one, no N lists all
+	@$< open $(N) $(ASK)
+
+exercise-check: $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJECTS) $(LIBRARY) ## Check your exercise; N as above, or the newest
+	@$< check $(N) $(ASK) --compile "$$(cat $(B)/exercises/compile)"
+
+exercise-solution: $(B)/laboratory/exercise ## Show our solution of an exercise, and why it is right
+	@$< solution $(N) $(ASK)
 
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
@@ -283,8 +318,8 @@ clean: ## Remove everything that was built
 	rm -rf build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
