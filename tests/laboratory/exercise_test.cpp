@@ -153,13 +153,13 @@ class ExerciseProgram : public testing::Test {
  protected:
   void SetUp() override { fs::remove_all(scratch_); }
   void TearDown() override { fs::remove_all(scratch_); }
-  Outcome run(const std::string& arguments) {
+  ShellResult run(const std::string& arguments) {
     return shell(fmt::format(
         "NO_COLOR=1 {0}/laboratory/exercise {1} --scratch '{2}' --programs '{2}/programs' "
         "--compile \"$(cat {0}/exercises/compile)\"",
         build_directory(), arguments, scratch_.string()));
   }
-  static void expect(const Outcome& outcome, int code, const std::vector<std::string>& parts) {
+  static void expect(const ShellResult& outcome, int code, const std::vector<std::string>& parts) {
     EXPECT_EQ(outcome.exit_code, code) << outcome.output;
     for (const std::string& part : parts)
       EXPECT_NE(outcome.output.find(part), std::string::npos) << part << "\n" << outcome.output;
