@@ -221,19 +221,24 @@ int check_copy(const Puzzle& p) {
     return not_mended(p, own.output + "\nIt crashed, or did not end within two minutes.\n");
   if (own.wrong > 0) return not_mended(p, own.output);
 
-  // The op is right. Are the others that the file has a part in, and is the forward pass as it was?
+  // The op is right. Is the forward pass as it was, and are the other ops right that the file has a
+  // part in?
+  const fs::path answer = p.directory / ".build/tree.json",
+                 program = fs::path(build_directory()) / "laboratory/gradcheck";
+  const Verdict ours = run_gradcheck(program, answer, {}, 120, "--values"),
+                yours = workshop.gradcheck({}, 120, "--values");
+  if (!ours.finished || !yours.finished) return not_mended(p, ours.output + yours.output);
+  for (const auto& [name, value] : ours.values)
+    if (!same(value, yours.values.at(name)))
+      return not_mended(
+          p,
+          fmt::format("The gradients of {} are right for what is computed. But that has changed: "
+                      "\ncase {} has another value than in the library.\n",
+                      p.exhibit.op, name));
   const Verdict all = workshop.gradcheck({});
   if (all.caught())
     return not_mended(
         p, fmt::format("{} is right. But, among all ops:\n\n{}", p.exhibit.op, all.output));
-  const Verdict tree = run_gradcheck(fs::path(build_directory()) / "laboratory/gradcheck",
-                                     p.directory / ".build/tree.json", {});
-  for (const auto& [name, value] : tree.values)
-    if (!same(value, all.values.at(name)))
-      return not_mended(
-          p, fmt::format("The gradients are those of what is computed, but that is not {} any "
-                         "more:\ncase {} has another value than in the library.\n",
-                         p.exhibit.op, name));
   return congratulate(p);
 }
 
