@@ -93,7 +93,7 @@ int list(const fs::path& scratch) {
   viz::TableRows rows = {{"N", "op", "source", "yours"}};
   for (const Puzzle& p : all_puzzles(scratch))
     rows.push_back({fmt::format("{}", p.number), p.exhibit.op, p.exhibit.file,
-                    p.is_mended()  ? "mended: " + p.exhibit.name
+                    p.is_mended()  ? "mended"
                     : p.is_begun() ? "begun"
                                    : "-"});
   fmt::print(
