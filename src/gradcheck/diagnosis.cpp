@@ -90,6 +90,31 @@ std::optional<Values> Evidence::differences(const std::vector<NamedArray>& other
   }
 }
 
+const std::vector<Values>& Evidence::jacobian() const {
+  if (!jacobian_.empty()) return jacobian_;
+  Probe probe(f, inputs);
+  for (size_t k = 0; k < count(); ++k) {
+    const auto at = static_cast<int64_t>(k);
+    const double up = x[k] + GradcheckOptions{}.step * std::max(1.0, std::abs(x[k])),
+                 down = 2 * x[k] - up;
+    Values column = probe.with(gradient.input, at, up);
+    const Values minus = probe.with(gradient.input, at, down);
+    for (size_t j = 0; j < column.size(); ++j) column[j] = (column[j] - minus[j]) / (up - down);
+    jacobian_.push_back(std::move(column));
+  }
+  return jacobian_;
+}
+
+Values Evidence::pulled_back(const Values& arriving) const {
+  Values pulled;
+  for (const Values& column : jacobian()) {
+    double total = 0;
+    for (size_t j = 0; j < column.size(); ++j) total += arriving[j] * column[j];
+    pulled.push_back(total);
+  }
+  return pulled;
+}
+
 std::vector<std::vector<size_t>> groups_over(const Shape& shape, unsigned axes) {
   std::vector<std::vector<size_t>> groups;
   std::map<int64_t, size_t> group_of;  // by the indices on the other axes

@@ -30,6 +30,14 @@ struct Evidence {
   // The input's derivative with other values of one input, or another cotangent; nothing if f
   // refuses them.
   std::optional<Values> differences(const std::vector<NamedArray>& others, const Values& w) const;
+  // d y / d x_k for each element k of the input, measured when it is first asked for: many
+  // hypotheses are answered from it without another evaluation of f.
+  const std::vector<Values>& jacobian() const;
+  // What a gradient `w` that arrives makes of it: the sum over the result, for each k.
+  Values pulled_back(const Values& w) const;
+
+ private:
+  mutable std::vector<Values> jacobian_;
 };
 
 using Finding = std::optional<Diagnosis>;  // its input is filled in later
