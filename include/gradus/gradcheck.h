@@ -69,8 +69,10 @@ using Function = std::function<Tensor(const std::vector<Tensor>& inputs)>;
 /// and must stay under the tolerance. Where no step, small or large, changes any element of f
 /// (a masked position, say), the derivative is structurally zero and backward must give exactly 0.
 /// A function that gives another value when called again (a dropout that draws anew) fails with
-/// that reason, and so does one that writes to an input. At kinks differences mean nothing: keep
-/// inputs away from them. \throws Error if an input is not float64, or the result is not.
+/// that reason, and so does one that writes to an input, or whose gradient of an input is another
+/// while the other inputs are constants, or is not added once more by a second backward. At kinks
+/// differences mean nothing: keep inputs away from them. \throws Error if an input is not float64,
+/// or the result is not.
 GradcheckResult gradcheck(const std::string& name, const Function& f,
                           const std::vector<NamedArray>& inputs,
                           const GradcheckOptions& options = {});

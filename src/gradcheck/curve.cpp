@@ -86,7 +86,8 @@ std::string explain(const Function& f, const std::vector<NamedArray>& inputs,
     text += viz::paragraph(fmt::format("d{}: {}: {}.", d.input, name(d.cause), d.evidence), 2,
                            terminal.width);
   // A gradient with NaN or infinity is no number that a step could come near to.
-  if (result.gradients.empty() || !std::isfinite(result.worst.analytic)) return text;
+  if (!result.problem.empty() || result.gradients.empty() || !std::isfinite(result.worst.analytic))
+    return text;
 
   const StepCurve curve = step_curve(f, inputs, result);
   using viz::Series;

@@ -24,6 +24,44 @@ GradcheckElement compare(const NamedArray& input, const Values& analytic,
   return worst;
 }
 
+Values gradient_of(const Tensor& leaf) {
+  return leaf.has_grad() ? leaf.grad().to_vector() : Values(static_cast<size_t>(leaf.numel()), 0.0);
+}
+
+// Whether `a` is `factor` times `b`, up to rounding.
+bool is_multiple(const Values& a, double factor, const Values& b) {
+  const double slack = 1e-12 * std::abs(factor) * largest_magnitude(b);
+  for (size_t k = 0; k < a.size(); ++k)
+    if (!(std::abs(a[k] - factor * b[k]) <= slack)) return false;
+  return true;
+}
+
+// A gradient depends neither on which other inputs want one, nor on what has arrived before it.
+// Says what is wrong, if anything is; the leaves have been through backward once.
+std::string wrong_in_company(const Function& f, const std::vector<NamedArray>& inputs,
+                             const std::vector<Tensor>& leaves, const Array& cotangent) {
+  std::vector<Values> once;
+  for (const Tensor& leaf : leaves) once.push_back(gradient_of(leaf));
+  const auto go_back = [&](const std::vector<Tensor>& x) {
+    if (const Tensor y = f(x); y.requires_grad()) y.backward(cotangent);
+  };
+  go_back(leaves);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!is_multiple(gradient_of(leaves[i]), 2, once[i]))
+      return fmt::format("a second backward does not add the gradient of {} once more",
+                         inputs[i].name);
+  for (size_t i = 0; i < inputs.size() && inputs.size() > 1; ++i) {
+    std::vector<Tensor> x;
+    for (const NamedArray& input : inputs) x.emplace_back(input.value);
+    x[i] = parameter(inputs[i].value.clone());
+    go_back(x);
+    if (!is_multiple(gradient_of(x[i]), 1, once[i]))
+      return fmt::format("while the other inputs are constants, the gradient of {} is another",
+                         inputs[i].name);
+  }
+  return {};
+}
+
 }  // namespace
 
 GradcheckResult gradcheck(const std::string& name, const Function& f,
@@ -52,7 +90,7 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
   const Array cotangent = randn(y.shape(), generator, DType::float64);
   if (y.requires_grad()) y.backward(cotangent);
 
-  const auto problem = [&](const char* what) {
+  const auto problem = [&](const std::string& what) {
     result.passed = false;
     result.problem = what;
     return result;
@@ -74,8 +112,7 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
   for (size_t i = 0; i < inputs.size(); ++i) {
     const int64_t count = inputs[i].value.numel();
     if (count == 0) continue;
-    const Values analytic = leaves[i].has_grad() ? leaves[i].grad().to_vector()
-                                                 : Values(static_cast<size_t>(count), 0.0);
+    const Values analytic = gradient_of(leaves[i]);
     const Differences numeric = differentiate(probe, i, count, values, w, options.step);
     const GradcheckElement worst = compare(inputs[i], analytic, numeric);
     result.gradients.push_back({.input = i,
@@ -88,7 +125,10 @@ GradcheckResult gradcheck(const std::string& name, const Function& f,
     if (worst.error > result.worst.error) result.worst = worst;
     if (worst.error > options.tolerance) result.passed = false;
   }
-  return result.elements > 0 ? result : problem("there is no element to check");
+  if (result.elements == 0) return problem("there is no element to check");
+  if (!result.passed) return result;
+  const std::string wrong = wrong_in_company(f, inputs, leaves, cotangent);
+  return wrong.empty() ? result : problem(wrong);
 }
 
 std::string GradcheckResult::summary() const {

@@ -225,6 +225,32 @@ TEST(Gradcheck, AValueThatIsNotFiniteFailsWithThatReason) {
   EXPECT_EQ(result.summary(), "log: the function's value is not finite");
 }
 
+// Right as long as both inputs want a gradient.
+TEST(Gradcheck, AGradientThatDependsOnWhoElseWantsOneFails) {
+  const auto product = [](const std::vector<Tensor>& in) {
+    return record("product", in[0].value() * in[1].value(), {in[0], in[1]},
+                  [a = saved(in[0]), b = saved(in[1])](const Array& dy, Inputs inputs) {
+                    if (inputs.wants(1)) inputs.add(0, dy * *b);
+                    if (inputs.wants(1)) inputs.add(1, dy * *a);
+                  });
+  };
+  const GradcheckResult result = gradcheck(
+      "product", product, {{"a", random_array({3, 5}, 1)}, {"b", random_array({3, 5}, 2)}});
+  EXPECT_FALSE(result.passed);
+  EXPECT_EQ(result.problem, "while the other inputs are constants, the gradient of a is another");
+}
+
+// Right as long as nothing has arrived before.
+TEST(Gradcheck, AGradientThatTakesThePlaceOfAnotherFails) {
+  const auto copy = [](const std::vector<Tensor>& in) {
+    return record("copy", in[0].value() + 0, {in[0]},
+                  [](const Array& dy, Inputs inputs) { inputs.buffer(0).copy_from(dy); });
+  };
+  const GradcheckResult result = gradcheck("copy", copy, {{"x", random_array({3, 5})}});
+  EXPECT_FALSE(result.passed);
+  EXPECT_EQ(result.problem, "a second backward does not add the gradient of x once more");
+}
+
 TEST(Gradcheck, AResultThatForgotItsGraphFails) {
   const GradcheckResult result = gradcheck(
       "detached", [](const auto& in) { return in[0].detach() * 2; }, {{"x", random_array({3})}});
