@@ -19,7 +19,7 @@ locate() {
     models | gradus) floor=8 ;;
     nn | optim | data | io | viz | gradcheck) floor=7 ;;
     ops) floor=6 ;;
-    tensor) floor=5 ;;
+    tensor | anomaly) floor=5 ;;
     autograd) floor=4 ;;
     array | arithmetic | compare | elementwise | reductions | strided_loop | storage | shape | dtype | random) floor=3 ;;
     kernels) floor=2 ;;

@@ -113,7 +113,7 @@ void add_gpt_flags(CLI::App& app, GptFlags& flags) {
   size("--steps", training.steps, 100'000'000, "Training steps, in all")->group("Training");
   size("--batch", training.batch, 65536, "Windows of text in a step")->group("Training");
   app.add_option("--lr", training.learning_rate, "Highest learning rate")
-      ->check(in_range(1e-9, 10.0))
+      ->check(in_range(1e-9, 1e6))
       ->type_name("RATE")
       ->group("Training");
   app.add_option("--save", flags.save, "Checkpoint; default: beside program")

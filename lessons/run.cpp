@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "curriculum.h"
+#include "gradus/anomaly.h"
 #include "gradus/io/file.h"
 #include "gradus/threads.h"
 #include "stage.h"
@@ -91,6 +92,8 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
   app.add_option("--threads", options.threads, "Default: one for each core")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));
+  app.add_flag("--anomaly", options.anomaly,
+               "Stop at the first NaN or infinity and say where it came from");
   app.add_option("--pictures", options.pictures)->group("")->check(CLI::ExistingDirectory);
   app.add_flag("--contract", options.contract)->group("");
   const size_t common = app.get_options().size();
@@ -162,6 +165,7 @@ int run(int argc, char** argv, const Chapter& chapter, const std::function<void(
     const Lesson::State& s = *state;
     Lesson lesson(std::move(state));
     announce(s);
+    const auto anomaly = options.anomaly ? std::make_unique<Anomaly>() : nullptr;
     if (options.break_name.empty())
       teach(lesson);
     else

@@ -14,6 +14,7 @@ namespace gradus::lessons {
 /// What the flags say.
 struct Options {
   bool quick = false, verbose = false, predict = false;
+  bool anomaly = false;    ///< stop at the first NaN or infinity
   std::string break_name;  ///< empty: the lesson itself
   std::string html;        ///< a file for the page, or empty
   std::string pictures;    ///< a directory for each picture by itself, or empty

@@ -113,19 +113,22 @@ Saved saved(const Array& array) { return Saved(array); }
 
 // ---- observers ----------------------------------------------------------------------------------
 
-thread_local Trace* Trace::newest = nullptr;
-
-Trace::Trace() : older_(std::exchange(newest, this)) {}
-Trace::~Trace() { newest = older_; }
+Trace::Trace() : older_(std::exchange(newest(), this)) {}
+Trace::~Trace() { newest() = older_; }
 
 void trace_record(const char* op, const Tensor& result, std::span<const Tensor> inputs) {
-  for (Trace* trace = Trace::newest; trace != nullptr; trace = trace->older_)
+  for (Trace* trace = Trace::newest(); trace != nullptr; trace = trace->older_)
     trace->on_record(op, result, inputs);
 }
 
 void trace_backward(const Node& node, const Array& gradient) {
-  for (Trace* trace = Trace::newest; trace != nullptr; trace = trace->older_)
+  for (Trace* trace = Trace::newest(); trace != nullptr; trace = trace->older_)
     trace->on_backward(node, gradient);
+}
+
+void trace_passed_back(const Node& node) {
+  for (Trace* trace = Trace::newest(); trace != nullptr; trace = trace->older_)
+    trace->on_passed_back(node);
 }
 
 // ---- modes --------------------------------------------------------------------------------------
@@ -200,7 +203,10 @@ void backward(const NodePtr& root, Array seed) {
             node->op, node->shape);
       if (!node->grad.is_empty_handle()) {  // otherwise no share arrived: its gradient is zero
         trace_backward(*node, node->grad);
-        if (!node->is_leaf()) run_closure(*node, node->grad);
+        if (!node->is_leaf()) {
+          run_closure(*node, node->grad);
+          trace_passed_back(*node);
+        }
       }
       if (node->is_leaf()) continue;
       push_inputs(*node);

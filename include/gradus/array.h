@@ -84,6 +84,8 @@ class Array {
   bool is_unique() const { return storage_.use_count() == 1; }
   /// The block of memory behind this array. \throws Error for an empty handle.
   Storage& storage() const;
+  /// The storage without holding it: an observer can tell it from any other, even later.
+  std::weak_ptr<const Storage> storage_identity() const { return storage_; }
   /// True if the two look at the same storage.
   bool shares_storage_with(const Array& other) const {
     return storage_ != nullptr && storage_ == other.storage_;

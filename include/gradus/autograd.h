@@ -129,17 +129,31 @@ class Trace {
                          std::span<const Tensor> /*inputs*/) {}
   /// Backward has reached a node whose gradient is now complete; its closure runs next.
   virtual void on_backward(const Node& /*node*/, const Array& /*gradient*/) {}
+  /// The closure of that node has run: the gradients of its inputs hold their shares. The node's
+  /// own gradient may be gone, for closures make results in its memory.
+  virtual void on_passed_back(const Node& /*node*/) {}
+
+ protected:
+  /// Says that an observer is there from a thread's first event on.
+  struct FirstOfThread {};
+  /// For that observer.
+  explicit Trace(FirstOfThread) : older_(nullptr) {}
 
  private:
   friend void trace_record(const char*, const Tensor&, std::span<const Tensor>);
   friend void trace_backward(const Node&, const Array&);
-  static thread_local Trace* newest;
+  friend void trace_passed_back(const Node&);
+  // Null if nobody observes. At a thread's first event the environment is asked whether somebody
+  // should: anomaly.cpp, where this is defined, says so.
+  static Trace*& newest();
   Trace* older_;
 };
 /// Tells the living traces of this thread about a new result; record does.
 void trace_record(const char* op, const Tensor& result, std::span<const Tensor> inputs);
 /// Tells them about a node that backward has reached; backward does.
 void trace_backward(const Node& node, const Array& gradient);
+/// Tells them that the closure of that node has run; backward does.
+void trace_passed_back(const Node& node);
 
 /// Whether ops on this thread record a graph.
 bool grad_enabled();

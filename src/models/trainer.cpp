@@ -12,7 +12,7 @@ void TrainingConfig::validate() const {
   require(steps >= 1, "the number of steps", "be at least 1", steps);
   require(batch >= 1, "the batch", "be at least 1", batch);
   require(warmup >= 0, "the warm-up", "not be negative", warmup);
-  require(learning_rate > 0 && learning_rate <= 10, "the learning rate", "lie in (0, 10]",
+  require(learning_rate > 0 && learning_rate <= 1e6, "the learning rate", "lie in (0, 1e6]",
           learning_rate);
   require(clip > 0, "the clipping norm", "be positive", clip);
 }

@@ -69,13 +69,12 @@ TEST(GradcheckFloat32, FindsMistakesOfTheFormula) {
 // Too small for any difference in float32, and no mistake of float64's.
 TEST(GradcheckFloat32, FindsDigitsThatOnlyFloat32Loses) {
   const Function f = [](const Tensors& in) {
-    return record("square", in[0].value() * in[0].value(), {in[0]},
-                  [x = in[0].value()](const Array& dy, Inputs inputs) {
-                    const double off = x.dtype() == DType::float32 ? 1.00002 : 1;
-                    inputs.add(0, dy * x * (2 * off));
-                  });
+    const Array y = exp(in[0].detach()).value();
+    return record("exp", y, {in[0]}, [y](const Array& dy, Inputs inputs) {
+      inputs.add(0, dy * y * (y.dtype() == DType::float32 ? 1.00002 : 1));
+    });
   };
-  const Float32Result r = gradcheck_float32("square", f, {{"x", random_array({3, 5})}});
+  const Float32Result r = gradcheck_float32("exp", f, {{"x", random_array({3, 5})}});
   EXPECT_FALSE(r.passed);
   EXPECT_TRUE(r.differences_agree) << r.report();
   EXPECT_FALSE(r.beside_float64) << r.report();
@@ -85,7 +84,7 @@ TEST(GradcheckFloat32, FindsDigitsThatOnlyFloat32Loses) {
 // relu's kink at 0, a thousandth away: the step of 0.004 goes across.
 TEST(GradcheckFloat32, SaysWhereAKinkBlindsIt) {
   const Float32Result r = gradcheck_float32("relu", [](const Tensors& in) { return relu(in[0]); },
-                                            {{"x", Array::of({1e-3, 2, -3}, {3}, DType::float64)}});
+                                            {{"x", Array::of({1e-3}, {1}, DType::float64)}});
   EXPECT_TRUE(r.passed) << r.report();
   EXPECT_EQ(r.blind, 1);
   EXPECT_NE(r.report().find("a kink"), std::string::npos) << r.report();

@@ -31,7 +31,7 @@ TEST_P(EveryLesson, HelpNamesTheCommonFlags) {
   const ShellResult help = shell(program() + " --help");
   EXPECT_EQ(help.exit_code, 0);
   for (const char* flag : {"--quick", "--verbose", "--predict", "--break", "--list-breaks",
-                           "--html", "--seed", "--threads", "--help"})
+                           "--html", "--seed", "--threads", "--anomaly", "--help"})
     EXPECT_NE(help.output.find(flag), std::string::npos) << flag << "\n" << help.output;
 }
 
