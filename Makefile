@@ -186,6 +186,9 @@ $(EXERCISE_TESTS): %.o: %.cpp $(B)/flags
 	$(call say,compile $<)
 	$(Q)$(COMPILE) $(PLAIN) $(EXERCISE_FLAGS) -I. -MMD -MP -c $< -o $@
 
+# Programs of the laboratory that tests run, and what those compile with.
+TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laboratory/exercise exercises/compile) $(EXERCISE_OBJECTS)
+
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
 $(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
 $(call objects,$(TESTS) $(LAB_MAINS)): | $(B)/ready-test
@@ -222,7 +225,7 @@ $(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
 gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shakespeare", ARGS=--help
 	@$< $(ARGS)
 
-test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(B)/laboratory/toolchain $(B)/laboratory/puzzle $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJECTS) ## Run all tests; FILTER='Softmax*' runs some of them
+test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(TEST_NEEDS) ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
 
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax; DTYPE=float32
