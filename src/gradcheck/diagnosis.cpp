@@ -77,17 +77,27 @@ std::vector<bool> Evidence::wrong() const {
 }
 
 std::optional<Values> Evidence::differences(const std::vector<NamedArray>& others,
-                                            const Values& cotangent) const {
+                                            const Values& cotangent, size_t elements) const {
   try {
     Probe probe(f, others);
     const Values value = probe();
     if (value.size() != cotangent.size()) return {};
-    return differentiate(probe, gradient.input, others[gradient.input].value.numel(), value,
-                         cotangent, GradcheckOptions{}.step)
+    return differentiate(probe, gradient.input, static_cast<int64_t>(elements), value, cotangent,
+                         GradcheckOptions{}.step)
         .derivative;
   } catch (const Error&) {
     return {};
   }
+}
+
+bool Evidence::is_analytic_at(const std::vector<NamedArray>& others) const {
+  const auto first = differences(others, w, std::min<size_t>(3, count()));
+  if (!first) return false;
+  const double largest = largest_magnitude(analytic);
+  for (size_t k = 0; k < first->size(); ++k)
+    if (!(relative_error(analytic[k], (*first)[k], largest) < 1e-3)) return false;
+  const auto all = differences(others, w);
+  return all && is_analytic(*all);
 }
 
 const std::vector<Values>& Evidence::jacobian() const {

@@ -29,7 +29,14 @@ struct Evidence {
   std::vector<bool> wrong() const;
   // The input's derivative with other values of one input, or another cotangent; nothing if f
   // refuses them.
-  std::optional<Values> differences(const std::vector<NamedArray>& others, const Values& w) const;
+  std::optional<Values> differences(const std::vector<NamedArray>& others,
+                                    const Values& cotangent) const {
+    return differences(others, cotangent,
+                       static_cast<size_t>(others[gradient.input].value.numel()));
+  }
+  // Whether the analytic gradient is the derivative with these values of the inputs. Most are not,
+  // which a few elements show.
+  bool is_analytic_at(const std::vector<NamedArray>& others) const;
   // d y / d x_k for each element k of the input, measured when it is first asked for: many
   // hypotheses are answered from it without another evaluation of f.
   const std::vector<Values>& jacobian() const;
@@ -37,6 +44,9 @@ struct Evidence {
   Values pulled_back(const Values& w) const;
 
  private:
+  // Of the first elements only.
+  std::optional<Values> differences(const std::vector<NamedArray>& others, const Values& cotangent,
+                                    size_t elements) const;
   mutable std::vector<Values> jacobian_;
 };
 
