@@ -158,8 +158,8 @@ std::vector<Exhibit> exhibits_of_places() {
        .cause = Cause::counted_once,
        .symptom = "Whatever is used twice learns from its last use only: tied weights, "
                   "recurrent weights, a + a.",
-       .hints = {"Look at the case \"add itself\": what is the ratio there? No other case of add "
-                 "is wrong.",
+       .hints = {"Read what the check says of a second backward, and look at the case \"add "
+                 "itself\": what is the ratio there?",
                  "The op is innocent: it hands out dy twice. Who receives the shares?",
                  "Inputs::add in autograd.cpp: the first share is stored, later ones are added "
                  "to it."},

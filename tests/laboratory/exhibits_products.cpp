@@ -38,8 +38,8 @@ std::vector<Exhibit> exhibits_of_products() {
        .cause = Cause::counted_once,
        .symptom = "A weight that is used in two layers learns as if only the first of them used "
                   "it.",
-       .hints = {"Only the cases called \"twice\" are wrong, where one weight is used in two "
-                 "products.",
+       .hints = {"Read what the check says of a second backward. In the cases called \"twice\" one "
+                 "weight gets two shares in a single one, and its numbers are wrong.",
                  "Two shares arrive for one gradient. What happens to the one that came before?",
                  "add_product has a branch for the case that a share is there already."},
        .story = "A second share replaced the first. Embeddings tied to the output layer have just "

@@ -205,7 +205,7 @@ struct Wish {
   std::string tell;              // a file, or empty
   bool brief = false;            // the numbers, but not what they may mean
   std::string dtype = "float64";
-  bool values = false;           // tell the values, check nothing
+  bool values = false;  // tell the values, check nothing
 };
 
 // 0, or 2 after a message about an op that is not in the tables.
