@@ -93,7 +93,7 @@ Options parse(int argc, char** argv, const Chapter& chapter, const std::string& 
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));
   app.add_flag("--anomaly", options.anomaly,
-               "Stop at the first NaN or infinity and say where it came from");
+               "Stop at the first NaN or infinity, say where it began");
   app.add_option("--pictures", options.pictures)->group("")->check(CLI::ExistingDirectory);
   app.add_flag("--contract", options.contract)->group("");
   const size_t common = app.get_options().size();

@@ -80,7 +80,8 @@ void no_zero_grad(Lesson& lesson) {
       at the lowest point it is fastest. Nothing crashes, and every share is right; most of them are just of steps long past.)");
 }
 
-// A product whose backward assigns: right for two different factors.
+// A product whose backward assigns: right for two different factors, as long as nothing arrived
+// before.
 Tensor careless_mul(const Tensor& x, const Tensor& y) {
   return record("careless_mul", x.value() * y.value(), {x, y},
                 [x = saved(x), y = saved(y)](const Array& dy, Inputs in) {
@@ -97,11 +98,12 @@ void assign_instead_of_add(Lesson& lesson) {
   lesson.symptom("a shared node keeps only the share that came last",
                  correct[u] == 14 && broken[u] == 6 && broken[a] != correct[a]);
   lesson.say(
-      R"(In an op of the library the same slip passes a check with two different factors, the one below, and fails with one factor twice:)");
+      R"(In an op of the library the same slip gives the right numbers with two different factors, once.
+      So a gradient check walks back twice, and the second walk must add:)");
   const NamedArray x{"x", lesson.randn({5, 3})}, y{"y", lesson.randn({5, 3})};
-  lesson.gradcheck("careless_mul(x, y)",
-                   [](const std::vector<Tensor>& in) { return careless_mul(in[0], in[1]); },
-                   {x, y});
+  lesson.caught("careless_mul(x, y)",
+                [](const std::vector<Tensor>& in) { return careless_mul(in[0], in[1]); }, {x, y});
+  lesson.say("With one factor twice the numbers are wrong at once:");
   lesson.caught("careless_mul(x, x)",
                 [](const std::vector<Tensor>& in) { return careless_mul(in[0], in[0]); }, {x});
   lesson.say(

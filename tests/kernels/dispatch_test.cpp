@@ -66,11 +66,7 @@ class DispatchDeathTest : public testing::Test {
     saved_.empty() ? unsetenv("GRADUS_ISA") : setenv("GRADUS_ISA", saved_.c_str(), 1);
   }
   [[noreturn]] static void say_choice() {
-    try {
-      std::fprintf(stderr, "chosen: %s\n", std::string(isa_name(active_isa())).c_str());
-    } catch (const Error& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-    }
+    std::fprintf(stderr, "chosen: %s\n", std::string(isa_name(active_isa())).c_str());
     std::exit(0);
   }
 
@@ -87,8 +83,6 @@ TEST_F(DispatchDeathTest, ObeysTheEnvironment) {
   unsetenv("GRADUS_ISA");
   EXPECT_EXIT(say_choice(), testing::ExitedWithCode(0),
               "chosen: " + std::string(isa_name(available_isas().back())));
-  setenv("GRADUS_ISA", "sse9", 1);
-  EXPECT_EXIT(say_choice(), testing::ExitedWithCode(0), "unknown instruction set 'sse9'");
 }
 
 // As a user sees it: a program that runs on the instruction set it was told to, or says why it
