@@ -67,11 +67,18 @@ Checked value_of(const CheckCase& c) {
 // attention into tiles, as happens to large inputs only: what begins at 0 in every small case
 // begins elsewhere here.
 struct Divided {
-  kernels::ScopedGrain grain{3};
-  kernels::ScopedGemmTuning blocks{{.k_block = 2, .block_elements = 64}};
-  kernels::ScopedAttentionTuning tiles{
-      {.way = kernels::AttentionTuning::Way::tiled, .query_block = 2, .key_block = 2, .parts = 2}};
-  ScopedThreads one_thread{1};
+  Divided()
+      : grain(3),
+        blocks({.k_block = 2, .block_elements = 64}),
+        tiles({.way = kernels::AttentionTuning::Way::tiled,
+               .query_block = 2,
+               .key_block = 2,
+               .parts = 2}),
+        one_thread(1) {}
+  kernels::ScopedGrain grain;
+  kernels::ScopedGemmTuning blocks;
+  kernels::ScopedAttentionTuning tiles;
+  ScopedThreads one_thread;
 };
 
 // Whether backward says the same there. (Differences need not be taken again for that.)

@@ -223,12 +223,22 @@ void reuse(Table& t) {
   });
 }
 
+// Rounding to float32 hides the small steps of differences, but not where x is as small as they
+// are.
+void conversion(Table& t) {
+  t.cases.push_back(
+      {"to_float32_and_back",
+       "to",
+       [](const Tensors& in) { return to(to(in[0], DType::float32), DType::float64); },
+       {{"x", random_array({3, 5}, 1) * 1e-6}}});
+}
+
 }  // namespace
 
 const std::vector<CheckCase>& module_table() {
   static const std::vector<CheckCase> cases = [] {
     Table table;
-    for (const auto fill : {layers, recurrent, attention, gpt, reuse}) fill(table);
+    for (const auto fill : {layers, recurrent, attention, gpt, reuse, conversion}) fill(table);
     return table.cases;
   }();
   return cases;

@@ -19,8 +19,9 @@ struct CheckCase {
 };
 inline void PrintTo(const CheckCase& c, std::ostream* out) { *out << c.name; }
 
-/// All of them. Names of modules begin with a capital. "reuse" is no module: there a tensor is used
-/// several times, so that its gradient is a sum; that is autograd's work alone.
+/// All of them. Names of modules begin with a capital; a name of an op adds a case to that op.
+/// "reuse" is no module: there a tensor is used several times, so that its gradient is a sum; that
+/// is autograd's work alone.
 const std::vector<CheckCase>& module_table();
 
 }  // namespace gradus::test
