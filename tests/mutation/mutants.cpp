@@ -116,9 +116,11 @@ class Collector {
     if (from == to || std::string_view(text_).substr(0, at).ends_with("int64_t "))
       return;  // a declaration's name
     const std::string what = one_line(fmt::format("{} {}: {} -> {}", file_, kind, from, to));
-    const size_t begin = text_.rfind('\n', at) + 1, end = text_.find('\n', at);
-    mutants.push_back({fmt::format("{} #{}", what, ++seen_[what]), file_, kind,
-                       one_line(text_.substr(begin, end - begin)), at, from, to});
+    const size_t begin = text_.rfind('\n', at) + 1, end = text_.find('\n', at + length);
+    const std::string line =
+        text_.substr(begin, at - begin) + to + text_.substr(at + length, end - at - length);
+    mutants.push_back(
+        {fmt::format("{} #{}", what, ++seen_[what]), file_, kind, one_line(line), at, from, to});
   }
   std::vector<Mutant> mutants;
 

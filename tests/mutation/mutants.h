@@ -12,7 +12,7 @@ struct Mutant {
   std::string name;  ///< "src/ops/norm.cpp number: 0 -> 1 #3", the third of its like: unique
   std::string file;  ///< "src/ops/norm.cpp"
   std::string kind;  ///< "arithmetic", "sign", "twice", ...
-  std::string line;  ///< the line that changes, without blanks before it
+  std::string line;  ///< the line that changes, as it becomes
   size_t at = 0;     ///< where in the text
   std::string from;  ///< what stands there
   std::string to;    ///< what takes its place
