@@ -223,14 +223,20 @@ void reuse(Table& t) {
   });
 }
 
-// Rounding to float32 hides the small steps of differences, but not where x is as small as they
-// are.
-void conversion(Table& t) {
+// Cases of ops that tests/ops/table_*.cpp lack: without PyTorch's numbers.
+void ops(Table& t) {
+  // Rounding to float32 hides the small steps of differences, but not where x is as small as they
+  // are.
   t.cases.push_back(
       {"to_float32_and_back",
        "to",
        [](const Tensors& in) { return to(to(in[0], DType::float32), DType::float64); },
        {{"x", random_array({3, 5}, 1) * 1e-6}}});
+  for (const double exponent : {1.0, 2.0})
+    t.cases.push_back({fmt::format("pow_number_{}", exponent),
+                       "pow",
+                       [=](const Tensors& in) { return pow(in[0], exponent); },
+                       {{"x", random_array({3, 5}, 1)}}});
 }
 
 }  // namespace
@@ -238,7 +244,7 @@ void conversion(Table& t) {
 const std::vector<CheckCase>& module_table() {
   static const std::vector<CheckCase> cases = [] {
     Table table;
-    for (const auto fill : {layers, recurrent, attention, gpt, reuse, conversion}) fill(table);
+    for (const auto fill : {layers, recurrent, attention, gpt, reuse, ops}) fill(table);
     return table.cases;
   }();
   return cases;
