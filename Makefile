@@ -216,7 +216,8 @@ $(B)/ready-lint $(B)/ready-bench: | $(B)/ready-gpt
 $(B)/ready-peers: | $(B)/ready-bench
 $(B)/ready-docs: | $(B)/ready-gpt
 $(B)/ready-browser: | $(B)/ready-docs
-$(B)/ready-gpt:  | $(if $(filter test,$(MAKECMDGOALS)),$(B)/ready-test)
+NEED_TEST := test gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps
+$(B)/ready-gpt:  | $(if $(filter $(NEED_TEST),$(MAKECMDGOALS)),$(B)/ready-test)
 
 -include $(ALL_OBJECTS:.o=.d)
 
@@ -231,7 +232,7 @@ test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(TEST_NEEDS) ## Run all tests; FILTER=
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax; DTYPE=float32
 	@$< $(OP) $(if $(DTYPE),--dtype $(DTYPE))
 
-ASK_PUZZLE = GRADUS_BUILD=$(B) $< --scratch $(SCRATCH)
+ASK_PUZZLE = GRADUS_BUILD=$(B) $< --scratch '$(SCRATCH)'
 puzzle: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Find the bug: N=7 breaks a copy of a source; HINT=1..3, LIST=1
 	@$(ASK_PUZZLE) $(if $(LIST),list,open $(N) $(if $(HINT),--hint $(HINT)))
 
@@ -251,8 +252,8 @@ ASK = --scratch '$(SCRATCH)' --programs $(B)/exercises
 exercise: $(B)/laboratory/exercise ## Write a backward yourself: N=8 or N=softmax begins one, no N lists all
 	@$< open $(N) $(ASK)
 
-exercise-check: $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJECTS) $(LIBRARY) ## Check your exercise; N as above, or the newest
-	@$< check $(N) $(ASK) --compile "$$(cat $(B)/exercises/compile)"
+exercise-check: $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJECTS) $(LIBRARY) ## Check your exercise; N as above, or the newest; HINT=1
+	@$< check $(N) $(ASK) $(if $(HINT),--hint) --compile "$$(cat $(B)/exercises/compile)"
 
 exercise-solution: $(B)/laboratory/exercise ## Show our solution of an exercise, and why it is right
 	@$< solution $(N) $(ASK)

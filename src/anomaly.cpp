@@ -106,6 +106,7 @@ class Anomaly::History {
     bool has_node;
     std::weak_ptr<const Storage> storage;
     const Storage* address;
+    uint64_t version;           // of the storage: what is written in place later is no op's
     int64_t before_in_storage;  // the step before that gave a view of the same storage
     std::vector<Source> inputs = {};
     Range gradient = {};              // what has arrived at it,
@@ -145,7 +146,7 @@ int64_t Anomaly::History::maker_of(const Array& a) const {
     const Step* step = at(number);
     if (step == nullptr) return nowhere;
     if (step->offset == a.offset() && step->shape == a.shape() && step->strides == a.strides())
-      return number;
+      return step->version == a.storage().version() ? number : nowhere;
     number = step->before_in_storage;
   }
 }
@@ -192,6 +193,7 @@ void Anomaly::History::record(const char* op, const Tensor& result,
             .has_node = result.requires_grad(),
             .storage = value.storage_identity(),
             .address = &value.storage(),
+            .version = value.storage().version(),
             .before_in_storage = newest == newest_in_.end() ? nowhere : newest->second};
   bool finite_inputs = true, sound_parameters = true, seen = false;
   for (size_t i = 0; i < inputs.size(); ++i) {

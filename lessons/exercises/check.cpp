@@ -77,9 +77,12 @@ std::string problem_at_kink(const Case& c, const Array& dy, const std::vector<Ar
 Tried try_case(const Case& c) {
   Tried t{.tried = c, .result = {}, .problem = {}};
   try {
-    Tensors inputs;
-    for (const NamedArray& input : c.inputs) inputs.emplace_back(input.value);
-    const Array y = c.yours(inputs).value(), right = c.library(inputs).value();
+    Tensors inputs, again;
+    for (const NamedArray& input : c.inputs) {
+      inputs.emplace_back(input.value.clone());
+      again.emplace_back(input.value);
+    }
+    const Array y = c.yours(inputs).value(), right = c.library(again).value();
     if (!agree(y, right, 1e-10)) {
       t.problem = "the value y is not what it was: the forward has been changed";
       return t;

@@ -110,7 +110,7 @@ std::string explain(const Function& f, const std::vector<NamedArray>& inputs,
   const auto say = [&](const std::string& what) {
     text += viz::paragraph(what, 2, terminal.width);
   };
-  say("Large steps err by what the series leaves out (nothing, if f is linear), small ones by "
+  say("Large steps err by what the series leaves out (nothing, if f is a parabola), small ones by "
       "rounding.");
   if (!result.passed) say("What backward says is no limit of the differences: no step reaches it.");
   if (curve.slope == 0)

@@ -141,11 +141,13 @@ std::string GradcheckResult::summary() const {
 std::string GradcheckResult::report() const {
   std::string text = viz::paragraph(summary(), 0);
   if (inputs.empty()) return text;
-  text += fmt::format("  {:<24} {:>16} {:>16} {:>9}\n", "worst element of each", "analytic",
-                      "numeric", "error");
+  text += fmt::format("  {:<21} {:>16} {:>16} {:>9} {:>9}\n", "worst element of each", "analytic",
+                      "numeric", "ratio", "error");
   for (const GradcheckElement& e : inputs)
-    text += fmt::format("  {:<24} {:>16.9e} {:>16.9e} {:>9.1e}\n",
-                        fmt::format("{}{}", e.input, e.index), e.analytic, e.numeric, e.error);
+    text +=
+        fmt::format("  {:<21} {:>16.9e} {:>16.9e} {:>9} {:>9.1e}\n",
+                    fmt::format("{}{}", e.input, e.index), e.analytic, e.numeric,
+                    e.numeric == 0 ? "-" : fmt::format("{:.4g}", e.analytic / e.numeric), e.error);
   return text;
 }
 

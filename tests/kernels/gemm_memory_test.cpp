@@ -108,13 +108,14 @@ void check_guarded(int64_t m, int64_t n, int64_t k, Strides a, Strides b, int op
 
 TYPED_TEST(GemmMemory, NothingOutsideTheOperandsIsTouched) {
   for (const GemmTuning& tuning :
-       {GemmTuning{}, GemmTuning{.k_block = 8, .block_elements = 1, .parallel_flops = 1}}) {
+       {GemmTuning{}, GemmTuning{.k_block = 8, .block_elements = 1, .parallel_flops = 1},
+        GemmTuning{.k_block = 2, .block_elements = 16, .parallel_flops = 1}}) {
     ScopedGemmTuning scoped_tuning(tuning);
     ScopedThreads threads(1);
     on_every_isa([&] {
       const int64_t tile = gemm_kernel<TypeParam>().tile_columns;
       int option = 0;
-      for (int64_t m : {1, 6, 7})
+      for (int64_t m : {1, 6, 7, 40})
         for (int64_t n : {int64_t{1}, int64_t{17}, tile + 1})
           for (int64_t k : {3, 21})
             for (Strides a : layouts(m, k))

@@ -23,6 +23,7 @@ using test::ScopedThreads;
 // Small tuning values send small shapes through every path: blocks of k, blocks of B, several
 // threads.
 constexpr GemmTuning tiny_blocks{.k_block = 8, .block_elements = 1, .parallel_flops = 1};
+constexpr GemmTuning kept_blocks{.k_block = 2, .block_elements = 16, .parallel_flops = 1};
 
 // A (rows, columns) matrix in exactly as much memory as its strides ask for, so that
 // AddressSanitizer sees every access outside; misaligned by one element.
@@ -144,23 +145,25 @@ TYPED_TEST(Gemm, AgreesWithPlainLoopsOnEveryTailAndLayout) {
   });
 }
 
+// Blocks of B are packed anew for each part of a transposed A, or kept.
 TYPED_TEST(Gemm, AgreesWithPlainLoopsInSeveralBlocksAndThreads) {
-  ScopedGemmTuning tuning(tiny_blocks);
-  on_every_isa([&] {
-    const int64_t tile = gemm_kernel<TypeParam>().tile_columns;
-    int option = 0;
-    for (int threads : {1, 3})
-      for (int64_t m : {1, 7, 40})
-        for (int64_t n : {int64_t{1}, tile + 1, 3 * tile - 1})
-          for (int64_t k : {7, 8, 41})
-            for (Layout a : layouts)
-              for (Layout b : layouts) {
-                ScopedThreads scoped_threads(threads);
-                check_product<TypeParam>(m, n, k, a, b, option & 1, option & 2);
-                if (this->HasFatalFailure()) return;
-                ++option;
-              }
-  });
+  for (const GemmTuning& tuning : {tiny_blocks, kept_blocks})
+    on_every_isa([&] {
+      const ScopedGemmTuning scoped_tuning(tuning);
+      const int64_t tile = gemm_kernel<TypeParam>().tile_columns;
+      int option = 0;
+      for (int threads : {1, 3})
+        for (int64_t m : {1, 7, 40})
+          for (int64_t n : {int64_t{1}, tile + 1, 3 * tile - 1})
+            for (int64_t k : {7, 8, 41})
+              for (Layout a : layouts)
+                for (Layout b : layouts) {
+                  ScopedThreads scoped_threads(threads);
+                  check_product<TypeParam>(m, n, k, a, b, option & 1, option & 2);
+                  if (this->HasFatalFailure()) return;
+                  ++option;
+                }
+    });
 }
 
 // Deep enough for several blocks, and large enough for several threads, without any tuning.

@@ -24,13 +24,14 @@ namespace fs = std::filesystem;
 struct Desk {
   fs::path scratch, programs;
   std::string compile;
+  bool hint;
   fs::path file(const ExerciseFile& e) const { return scratch / (e.stem() + ".cpp"); }
   // A file that says when the exercise was right.
   fs::path passed(const ExerciseFile& e) const { return scratch / ".passed" / e.stem(); }
 };
 
 std::string begin_anew(const fs::path& file) {
-  return fmt::format("To begin anew: mv {} {}.old", file.string(), file.string());
+  return fmt::format("To begin anew: mv -n '{}' '{}.old'", file.string(), file.string());
 }
 
 std::string state(const Desk& desk, const ExerciseFile& e) {
@@ -151,8 +152,10 @@ int check_solution(const Desk& desk, const ExerciseFile& e) {
         code);
   if (io::read_file(file) == stub_of(e))
     fmt::print("The closure is still empty: begin with in.add(0, ...).\n");
-  else
+  else if (desk.hint)
     fmt::print("{}", viz::wrapped("Hint: " + hint_of(e) + "\n", 80));
+  else
+    fmt::print("A hint: make exercise-check N={} HINT=1\n", e.number);
   return 1;
 }
 
@@ -185,12 +188,13 @@ int write_for_tests(const fs::path& directory) {
 int main(int argc, char** argv) try {
   using namespace gradus::test;
   CLI::App app("Ops without their backward, for you to write.");
-  Desk desk{"scratch", "build/exercises", {}};
+  Desk desk{"scratch", "build/exercises", {}, false};
   std::string wanted, directory;
   app.add_option("--scratch", desk.scratch, "where your files are")->capture_default_str();
   app.add_option("--programs", desk.programs, "where what is compiled goes")->capture_default_str();
   app.add_option("--compile", desk.compile,
                  "a line of shell that compiles @source@ and links @program@");
+  app.add_flag("--hint", desk.hint, "with what is wrong, say how to go on");
   app.require_subcommand(1);
   app.fallthrough();
   CLI::App* const begin = app.add_subcommand("open", "begin one, or list all");

@@ -114,7 +114,10 @@ exercises::Exercise square_with(const std::function<void(const Array& dx, Inputs
   e.cases.push_back({"x", {{"x", e.numbers({3, 5})}}, yours, right});
   return e;
 }
-std::string problem_of(const exercises::Exercise& e) { return try_out(e).front().problem; }
+std::string problem_of(const exercises::Exercise& e) {
+  const Tried t = try_out(e).front();
+  return t.result.problem + t.problem;
+}
 
 TEST(ExerciseCheck, AsksMoreThanTheGradient) {
   EXPECT_EQ(problem_of(square_with([](const Array& dx, Inputs& in) { in.add(0, dx); })), "");
@@ -188,7 +191,8 @@ TEST_F(ExerciseProgram, LeadsFromAStubToASolution) {
   const size_t at = text.find("*y * (1");
   ASSERT_NE(at, std::string::npos);
   io::write_file(file, std::string(text).replace(at, 2, "-*y"));
-  expect(run("check sigmoid"), 1, {"dx: sign", "minus signs", "Hint: "});
+  expect(run("check sigmoid"), 1, {"dx: sign", "minus signs", "A hint: make exercise-check N=3"});
+  expect(run("check sigmoid --hint"), 1, {"dx: sign", "Hint: "});
   io::write_file(file, std::string(text).replace(at, 2, "*z"));
   expect(run("check sigmoid"), 1, {"error", "It does not compile"});
 }

@@ -23,7 +23,7 @@ struct Exhibit {
   std::string story;                 ///< told when it is mended: what it was, and how it happens
 };
 
-/// All exhibits. The number of a puzzle is its place here, from 1: new ones go to the end.
+/// All exhibits. The number of a puzzle is its place here, from 1.
 const std::vector<Exhibit>& exhibits();
 
 /// The text of the file with the mistake in it. \throws Error unless `from` occurs exactly once and

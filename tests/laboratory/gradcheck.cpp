@@ -14,6 +14,7 @@
 #include "gradus/gradcheck/diagnosis.h"
 #include "gradus/viz/progress.h"
 #include "gradus/viz/table.h"
+#include "gradus/viz/terminal.h"
 #include "kernels/attention.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
@@ -47,7 +48,7 @@ std::vector<CheckCase> all_cases() {
 // Whether the result has a gradient; an op that fails is checked, and found to be wrong.
 bool has_gradient(const CheckCase& c) try {
   Tensors leaves;
-  for (const NamedArray& input : c.inputs) leaves.push_back(parameter(input.value));
+  for (const NamedArray& input : c.inputs) leaves.push_back(parameter(input.value.clone()));
   const Tensor y = c.call(leaves);
   return is_floating(y.dtype()) && y.requires_grad();
 } catch (const Error&) {
@@ -260,9 +261,9 @@ int check_names(const Wish& wish, const std::vector<CheckCase>& cases) {
   for (const std::string& op : wish.ops) {
     if (known.contains(op)) continue;
     const std::vector<std::string> names = nearest_first(op, {known.begin(), known.end()});
-    fmt::print(stderr,
-               "gradcheck: the table has no op \"{}\". Did you mean {}?\nAll, nearest first: {}.\n",
-               op, names.front(), fmt::join(names, ", "));
+    fmt::print(stderr, "gradcheck: the table has no op \"{}\". Did you mean {}?\n{}", op,
+               names.front(),
+               viz::wrapped(fmt::format("All, nearest first: {}.\n", fmt::join(names, ", ")), 80));
     return 2;
   }
   return 0;

@@ -128,7 +128,7 @@ int open(const Puzzle& p) {
   fmt::print("One line of {} is broken. Your copy of it:\n\n  {}\n\n", p.exhibit.file,
              file.string());
   if (was_there)
-    fmt::print("It was there already and stays as it is. To begin anew:\nmv {} {}.old\n\n",
+    fmt::print("It was there already and stays as it is. To begin anew:\nmv -nT '{}' '{}.old'\n\n",
                p.directory.string(), p.directory.string());
   fmt::print("Compiling it and checking {} takes some seconds ...\n\n", p.exhibit.op);
   std::fflush(stdout);

@@ -102,7 +102,9 @@ Path Workshop::path(const std::string& source) const {
 }
 
 void Workshop::put(const std::string& source, const std::string& text) {
-  std::ofstream(path(source)) << text;
+  std::ofstream file(path(source));
+  check(static_cast<bool>(file << text << std::flush), "workshop: cannot write {}",
+        path(source).string());
   take(source);
 }
 
