@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gradcheck/differences.h"
 #include "gradus/random.h"
@@ -143,11 +144,13 @@ std::string GradcheckResult::report() const {
   if (inputs.empty()) return text;
   text += fmt::format("  {:<21} {:>16} {:>16} {:>9} {:>9}\n", "worst element of each", "analytic",
                       "numeric", "ratio", "error");
-  for (const GradcheckElement& e : inputs)
+  for (const GradcheckElement& e : inputs) {
+    std::string place = fmt::format("{}{}", e.input, e.index);
+    if (place.size() > 21) text += "  " + std::exchange(place, "") + "\n";
     text +=
-        fmt::format("  {:<21} {:>16.9e} {:>16.9e} {:>9} {:>9.1e}\n",
-                    fmt::format("{}{}", e.input, e.index), e.analytic, e.numeric,
+        fmt::format("  {:<21} {:>16.9e} {:>16.9e} {:>9} {:>9.1e}\n", place, e.analytic, e.numeric,
                     e.numeric == 0 ? "-" : fmt::format("{:.4g}", e.analytic / e.numeric), e.error);
+  }
   return text;
 }
 
