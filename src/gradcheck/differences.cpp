@@ -92,4 +92,8 @@ double relative_error(double analytic, double numeric, double largest) {
          std::max({std::abs(analytic), std::abs(numeric), 0.01 * largest});
 }
 
+Values gradient_of(const Tensor& leaf) {
+  return leaf.has_grad() ? leaf.grad().to_vector() : Values(static_cast<size_t>(leaf.numel()), 0.0);
+}
+
 }  // namespace gradus

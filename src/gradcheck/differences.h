@@ -31,6 +31,9 @@ struct Differences {
   std::vector<bool> no_effect;  // no step, small or large, changed any element of the result
 };
 
+// The gradient that has arrived at a leaf; zeros if none has.
+Values gradient_of(const Tensor& leaf);
+
 // Central differences for every element of an input that has `count` of them; y is the function's
 // value, w the cotangent.
 Differences differentiate(Probe& probe, size_t input, int64_t count, const Values& y,

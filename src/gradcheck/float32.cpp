@@ -30,9 +30,7 @@ struct Side {
           gradus::name(dtype), gradus::name(y.dtype()));
     value = y.value().to_vector();
     if (y.requires_grad()) y.backward(Array::of(w, y.shape(), dtype));
-    for (const Tensor& leaf : leaves)
-      gradients.push_back(leaf.has_grad() ? leaf.grad().to_vector()
-                                          : Values(static_cast<size_t>(leaf.numel()), 0.0));
+    for (const Tensor& leaf : leaves) gradients.push_back(gradient_of(leaf));
   }
   Probe probe;
   Values value;

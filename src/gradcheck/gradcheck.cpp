@@ -25,10 +25,6 @@ GradcheckElement compare(const NamedArray& input, const Values& analytic,
   return worst;
 }
 
-Values gradient_of(const Tensor& leaf) {
-  return leaf.has_grad() ? leaf.grad().to_vector() : Values(static_cast<size_t>(leaf.numel()), 0.0);
-}
-
 // Whether `a` is `factor` times `b`, up to rounding.
 bool is_multiple(const Values& a, double factor, const Values& b) {
   const double slack = 1e-12 * std::abs(factor) * largest_magnitude(b);
