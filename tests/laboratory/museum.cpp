@@ -17,7 +17,8 @@ namespace {
 std::string caught(const Shown& shown) {
   const Verdict& v = shown.verdict;
   if (!shown.obstacle.empty()) return "?";
-  if (!v.finished) return "ended";
+  if (v.ending == Ending::crashed) return "crash";
+  if (v.ending == Ending::too_long) return "no end";
   return v.wrong > 0 ? fmt::format("{} of {}", v.wrong, v.cases) : "NO";
 }
 

@@ -48,7 +48,7 @@ TEST_P(MuseumTest, TheGradientChecksOfItsOpCatchIt) {
     if (shown.exhibit != GetParam()) continue;
     EXPECT_EQ(shown.obstacle, "");
     EXPECT_TRUE(shown.caught()) << shown.verdict.output;
-    EXPECT_TRUE(shown.verdict.finished) << "not by its numbers: " << shown.verdict.output;
+    EXPECT_TRUE(shown.verdict.finished()) << "not by its numbers: " << shown.verdict.output;
     return;
   }
   GTEST_SKIP() << "one in seven is tried under the sanitizers";

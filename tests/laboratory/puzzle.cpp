@@ -36,7 +36,11 @@ struct Puzzle {
   // A file that says when the puzzle was solved.
   fs::path mended() const { return directory / ".mended"; }
   bool is_begun() const { return fs::exists(file()); }
-  bool is_mended() const { return is_begun() && fs::exists(mended()); }
+  // And not changed since.
+  bool is_mended() const {
+    return is_begun() && fs::exists(mended()) &&
+           fs::last_write_time(file()) <= fs::last_write_time(mended());
+  }
 };
 
 void say(const std::string& text) { fmt::print("{}", viz::wrapped(text, 80)); }
@@ -125,8 +129,9 @@ int open(const Puzzle& p) {
   was_there ? workshop.take(p.exhibit.file) : workshop.put(p.exhibit.file, text);
   fmt::print("Puzzle {}\n\n", p.number);
   say(p.exhibit.symptom + "\n\n");
-  fmt::print("One line of {} is broken. Your copy of it:\n\n  {}\n\n", p.exhibit.file,
-             file.string());
+  fmt::print("One line of {} {} broken. Your copy of it:\n\n  {}\n\n", p.exhibit.file,
+             p.is_mended() ? "was" : "is", file.string());
+  if (p.is_mended()) fmt::print("You have mended it.\n");
   if (was_there)
     fmt::print("It was there already and stays as it is. To begin anew:\nmv -nT '{}' '{}.old'\n\n",
                p.directory.string(), p.directory.string());
@@ -162,7 +167,8 @@ bool same(const std::string& a, const std::string& b) {
   const std::vector<double> x = numbers_of(a), y = numbers_of(b);
   if (x.size() != y.size()) return false;
   double largest = 0;
-  for (const double v : x) largest = std::max(largest, std::abs(v));
+  for (const double v : x)
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
   for (size_t k = 0; k < x.size(); ++k)
     if (x[k] != y[k] && !(std::isnan(x[k]) && std::isnan(y[k])) &&
         !(std::abs(x[k] - y[k]) <= 1e-10 * largest))
@@ -215,9 +221,9 @@ int check_copy(const Puzzle& p) {
   Workshop workshop(p.directory);
   workshop.take(p.exhibit.file);
   const Verdict own = workshop.gradcheck({p.exhibit.op});
-  if (!own.compiled)
+  if (!own.compiled())
     return not_mended(p, own.output + "\nIt does not compile: the first message says where.\n");
-  if (!own.finished)
+  if (!own.finished())
     return not_mended(p, own.output + "\nIt crashed, or did not end within two minutes.\n");
   if (own.wrong > 0) return not_mended(p, own.output);
 
@@ -227,7 +233,7 @@ int check_copy(const Puzzle& p) {
                  program = fs::path(build_directory()) / "laboratory/gradcheck";
   const Verdict ours = run_gradcheck(program, answer, {}, 120, "--values"),
                 yours = workshop.gradcheck({}, 120, "--values");
-  if (!ours.finished || !yours.finished) return not_mended(p, ours.output + yours.output);
+  if (!ours.finished() || !yours.finished()) return not_mended(p, ours.output + yours.output);
   for (const auto& [name, value] : ours.values)
     if (!same(value, yours.values.at(name)))
       return not_mended(
@@ -236,7 +242,7 @@ int check_copy(const Puzzle& p) {
                       "\ncase {} has another value than in the library.\n",
                       p.exhibit.op, name));
   const Verdict all = workshop.gradcheck({});
-  if (all.caught())
+  if (!all.finished() || all.caught())
     return not_mended(
         p, fmt::format("{} is right. But, among all ops:\n\n{}", p.exhibit.op, all.output));
   return congratulate(p);

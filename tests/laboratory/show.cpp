@@ -2,7 +2,6 @@
 #include <mutex>
 #include <thread>
 
-#include "gradus/error.h"
 #include "laboratory/museum.h"
 
 namespace gradus::test {
@@ -15,8 +14,8 @@ Shown show_one(const Exhibit& exhibit, const std::filesystem::path& directory) {
     Workshop workshop(directory);
     workshop.put(exhibit.file, planted(exhibit, text_of(exhibit.file)));
     shown.verdict = workshop.gradcheck({exhibit.op});
-    if (!shown.verdict.compiled) shown.obstacle = "does not compile:\n" + shown.verdict.output;
-  } catch (const Error& error) {
+    if (!shown.verdict.compiled()) shown.obstacle = "does not compile:\n" + shown.verdict.output;
+  } catch (const std::exception& error) {
     shown.obstacle = error.what();
   }
   std::filesystem::remove_all(directory);

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 #include "gradus/error.h"
 #include "shell.h"
@@ -19,8 +19,13 @@ namespace {
 
 using Path = std::filesystem::path;
 
-// For the shell.
-std::string quoted(const Path& p) { return "'" + p.string() + "'"; }
+// For the shell, which takes everything between ' and ' as it is.
+std::string quoted(const Path& p) {
+  std::string text = p.string();
+  for (size_t at = 0; (at = text.find('\'', at)) != text.npos; at += 4)
+    text.replace(at, 1, R"('\'')");
+  return "'" + text + "'";
+}
 
 // A line of shell for each object that a source is compiled to: a kernel has one for each
 // instruction set. Each must be replaced, or the archive's member would be used for the other sets.
@@ -47,7 +52,7 @@ void read_answer(const Path& file, Verdict& verdict) {
   std::ifstream in(file);
   const nlohmann::json answer = nlohmann::json::parse(in, nullptr, false);
   if (answer.is_discarded()) return;
-  verdict.finished = true;
+  verdict.ending = Ending::answered;
   verdict.cases = answer.at("cases");
   verdict.wrong = answer.at("wrong");
   verdict.causes = answer.at("causes").get<std::map<std::string, int>>();
@@ -84,12 +89,18 @@ std::string text_of(const Path& source) {
 
 void in_parallel(size_t count, unsigned workers, const std::function<void(size_t)>& f) {
   std::atomic<size_t> next = 0;
-  std::vector<std::thread> threads;
+  std::vector<std::future<void>> running;
   for (unsigned i = 0; i < std::max(1U, workers); ++i)
-    threads.emplace_back([&] {
-      for (size_t k = next++; k < count; k = next++) f(k);
-    });
-  for (std::thread& thread : threads) thread.join();
+    running.push_back(std::async(std::launch::async, [&] {
+      try {
+        for (size_t k = next++; k < count; k = next++) f(k);
+      } catch (...) {
+        next = count;  // the others begin nothing new
+        throw;
+      }
+    }));
+  for (const auto& worker : running) worker.wait();
+  for (auto& worker : running) worker.get();
 }
 
 Workshop::Workshop(Path directory, Toolchain toolchain)
@@ -130,14 +141,21 @@ bool is_current(const Path& made, const Toolchain& tools, const std::vector<Path
 Verdict run_gradcheck(const Path& program, const Path& answer, const std::vector<std::string>& ops,
                       double seconds, const std::string& options) {
   Verdict verdict;
-  verdict.compiled = true;
   std::filesystem::remove(answer);
   // One thread: several workshops may be at work, and the cases are small.
   const ShellResult run = shell(fmt::format("OMP_NUM_THREADS=1 {} --seconds {} --tell {} {} {}",
                                             quoted(program), static_cast<int>(std::ceil(seconds)),
                                             quoted(answer), options, fmt::join(ops, " ")));
   verdict.output = run.output;
-  read_answer(answer, verdict);
+  // The shell's own way to say which signal ended the program.
+  if (run.exit_code == 128 + SIGALRM)
+    verdict.ending = Ending::too_long;
+  else if (run.exit_code > 128)
+    verdict.ending = Ending::crashed;
+  else
+    read_answer(answer, verdict);
+  check(verdict.compiled(), "{} gave no answer (exit code {}):\n{}", program.string(),
+        run.exit_code, run.output);
   return verdict;
 }
 

@@ -10,17 +10,27 @@
 
 namespace gradus::test {
 
+/// How a program that checks gradients came to its end.
+enum class Ending {
+  none,      ///< it was not run: a source does not compile
+  answered,  ///< it said what it found
+  crashed,   ///< a signal ended it
+  too_long,  ///< its time was over
+};
+
 /// What the gradient checks of `laboratory/gradcheck` found.
 struct Verdict {
-  bool compiled = false;              ///< otherwise `output` is what the compiler said
-  bool finished = false;              ///< false: it crashed or took too long
+  Ending ending = Ending::none;       ///< if `none`, `output` is what the compiler said
   int cases = 0;                      ///< how many were checked
   int wrong = 0;                      ///< how many of them have a wrong gradient, or threw
   std::map<std::string, int> causes;  ///< name(Cause), and how many wrong inputs it explains
   std::string main_cause;             ///< of the largest wrong case: what its explanation names
   std::map<std::string, std::string> values;  ///< of each case, its result in digits
   std::string output;                         ///< what the program printed, for people
-  bool caught() const { return compiled && (!finished || wrong > 0); }
+  bool compiled() const { return ending != Ending::none; }
+  bool finished() const { return ending == Ending::answered; }
+  /// Whether what is wrong was noticed. A time that was over says nothing: the machine may be busy.
+  bool caught() const { return ending == Ending::crashed || wrong > 0; }
 };
 
 /// How to make the gradcheck program out of changed sources; the Makefile knows and writes it down.
@@ -36,7 +46,8 @@ struct Toolchain {
 /// Error if it is not there.
 Toolchain toolchain_of_build();
 
-/// Runs a program that checks gradients; `answer` is a file that it may write.
+/// Runs a program that checks gradients; `answer` is a file that it may write. \throws Error if it
+/// ends by itself without an answer: it was asked something that it does not know.
 Verdict run_gradcheck(const std::filesystem::path& program, const std::filesystem::path& answer,
                       const std::vector<std::string>& ops, double seconds = 120,
                       const std::string& options = "");
@@ -44,7 +55,8 @@ Verdict run_gradcheck(const std::filesystem::path& program, const std::filesyste
 /// The text of a source of the tree, "src/ops/softmax.cpp". \throws Error if there is none.
 std::string text_of(const std::filesystem::path& source);
 
-/// Calls f(0), ..., f(count - 1), `workers` of them at a time. f must not throw.
+/// Calls f(0), ..., f(count - 1), `workers` of them at a time. The first exception ends it: calls
+/// that have begun are finished, and it is thrown on.
 void in_parallel(size_t count, unsigned workers, const std::function<void(size_t)>& f);
 
 /// A directory in which some sources stand in another version than in the tree.

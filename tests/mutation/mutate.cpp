@@ -96,8 +96,9 @@ std::vector<Mutant> sample(size_t limit) {
 
 // What became of a mutant.
 struct Trial {
-  std::string outcome;  // "by value", "by an error", "by a crash", "survived", "invalid"
-  std::string cause;    // what the diagnosis says
+  std::string
+      outcome;  // "by value", "by an error", "by a crash", "without end", "survived", "invalid"
+  std::string cause;  // what the diagnosis says
 };
 
 bool is_cause(const std::string& text) {
@@ -119,8 +120,9 @@ Trial try_out(const Mutant& mutant, const Path& directory) {
     workshop.put(user, text);
   }
   const Verdict verdict = workshop.gradcheck(ops_of(mutant.file), 60);
-  if (!verdict.compiled) return {"invalid", ""};
-  if (!verdict.finished) return {"by a crash", ""};
+  if (!verdict.compiled()) return {"invalid", ""};
+  if (verdict.ending == Ending::too_long) return {"without end", ""};
+  if (verdict.ending == Ending::crashed) return {"by a crash", ""};
   if (verdict.wrong == 0) return {"survived", ""};
   return {is_cause(verdict.main_cause) ? "by value" : "by an error", verdict.main_cause};
 }
@@ -135,13 +137,13 @@ class Notebook {
     for (std::string line; std::getline(in, line);) {
       const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
       if (!entry.is_discarded())
-        trials_[entry.at("mutant")] = {entry.at("outcome"), entry.at("cause")};
+        trials_[{entry.at("mutant"), entry.at("line")}] = {entry.at("outcome"), entry.at("cause")};
     }
   }
-  bool knows(const Mutant& m) const { return trials_.contains(m.name); }
-  const Trial& operator[](const Mutant& m) const { return trials_.at(m.name); }
+  bool knows(const Mutant& m) const { return trials_.contains({m.name, m.line}); }
+  const Trial& operator[](const Mutant& m) const { return trials_.at({m.name, m.line}); }
   void enter(const Mutant& m, const Trial& trial) {
-    trials_[m.name] = trial;
+    trials_[{m.name, m.line}] = trial;
     const nlohmann::json entry = {
         {"mutant", m.name}, {"line", m.line}, {"outcome", trial.outcome}, {"cause", trial.cause}};
     std::ofstream(file_, std::ios::app)
@@ -150,7 +152,8 @@ class Notebook {
 
  private:
   Path file_;
-  std::map<std::string, Trial> trials_;
+  // By name and line: in a source that has been edited, a name may stand for another change.
+  std::map<std::pair<std::string, std::string>, Trial> trials_;
 };
 
 void try_all(const std::vector<Mutant>& mutants, Notebook& notebook, unsigned workers) {
@@ -183,7 +186,8 @@ struct Count {
   int value = 0, other = 0, survived = 0, invalid = 0, named = 0;
   void add(const Trial& trial) {
     value += trial.outcome == "by value";
-    other += trial.outcome == "by an error" || trial.outcome == "by a crash";
+    other += trial.outcome == "by an error" || trial.outcome == "by a crash" ||
+             trial.outcome == "without end";
     survived += trial.outcome == "survived";
     invalid += trial.outcome == "invalid";
     named += trial.outcome == "by value" && trial.cause != name(Cause::unknown);
