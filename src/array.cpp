@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <new>
 
 #include "strided_loop.h"
 
@@ -262,7 +263,11 @@ double Array::at(const Shape& index) const {
 
 std::vector<double> Array::to_vector() const {
   const Array doubles = to(DType::float64).contiguous();
-  return {doubles.data<double>(), doubles.data<double>() + numel_};
+  try {
+    return {doubles.data<double>(), doubles.data<double>() + numel_};
+  } catch (const std::bad_alloc&) {
+    fail("to_vector: out of memory for the {} elements of {}", numel_, shape_);
+  }
 }
 
 namespace {

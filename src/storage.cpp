@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <vector>
+#include <new>
+#include <utility>
 
+#include "allocation_failure.h"
 #include "gradus/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -45,6 +47,12 @@ size_t class_of(size_t bytes) {
   return 4 * static_cast<size_t>(std::countr_zero(power) - 1) + quarter - 1;
 }
 
+// A block that waits for its next use: its own first bytes say which one waits behind it. So a
+// release, which a destructor may ask for, needs no memory and cannot fail.
+struct WaitingBlock {
+  WaitingBlock* next;
+};
+
 // The free lists and the counters of the whole process.
 class Pool {
  public:
@@ -52,17 +60,9 @@ class Pool {
     check(bytes <= (size_t{1} << 47), "storage: no machine has {} bytes", bytes);
     const std::lock_guard lock(mutex_);
     const size_t c = class_of(bytes);
-    void* block = nullptr;
-    if (auto& list = free_[c]; !list.empty()) {
-      block = list.back();
-      list.pop_back();
-      stats_.pooled -= class_bytes(c);
-    } else {
-      block = std::aligned_alloc(alignment, class_bytes(c));
-      check(block != nullptr, "storage: out of memory, {} bytes asked for while {} are in use",
-            bytes, stats_.live);
-      stats_.fresh += class_bytes(c);
-    }
+    void* block = fails_now() ? nullptr : waiting_[c] ? take(c) : from_system(class_bytes(c));
+    check(block != nullptr, "storage: out of memory, {} bytes asked for while {} are in use", bytes,
+          stats_.live);
     stats_.live += bytes;
     stats_.peak = std::max(stats_.peak, stats_.live);
     return block;
@@ -73,17 +73,19 @@ class Pool {
     stats_.live -= bytes;
     if (!pooling) return std::free(block);
     const size_t c = class_of(bytes);
-    free_[c].push_back(block);
+    waiting_[c] = new (block) WaitingBlock{waiting_[c]};
     stats_.pooled += class_bytes(c);
   }
 
   void trim() {
     const std::lock_guard lock(mutex_);
-    for (auto& list : free_) {
-      for (void* block : list) std::free(block);
-      list.clear();
-    }
-    stats_.pooled = 0;
+    give_back_all();
+  }
+
+  // The next `successes` blocks are there, the one after them is not.
+  void fail_after(int64_t successes) {
+    const std::lock_guard lock(mutex_);
+    successes_left_ = successes;
   }
 
   template <class F>
@@ -93,9 +95,35 @@ class Pool {
   }
 
  private:
+  bool fails_now() { return successes_left_ >= 0 && successes_left_-- == 0; }
+
+  void* take(size_t c) {
+    WaitingBlock* block = waiting_[c];
+    waiting_[c] = block->next;
+    stats_.pooled -= class_bytes(c);
+    return block;
+  }
+
+  void* from_system(size_t bytes) {
+    void* block = std::aligned_alloc(alignment, bytes);
+    if (block == nullptr && stats_.pooled > 0) {  // what waits in other classes may be enough
+      give_back_all();
+      block = std::aligned_alloc(alignment, bytes);
+    }
+    if (block != nullptr) stats_.fresh += bytes;
+    return block;
+  }
+
+  void give_back_all() {
+    for (WaitingBlock*& list : waiting_)
+      while (list != nullptr) std::free(std::exchange(list, list->next));
+    stats_.pooled = 0;
+  }
+
   std::mutex mutex_;
   MemoryStats stats_{};
-  std::array<std::vector<void*>, 4 * 48> free_;
+  int64_t successes_left_ = -1;  // negative: no failure is planned
+  std::array<WaitingBlock*, 4 * 48> waiting_{};
 };
 
 // Never destroyed: arrays with static lifetime may be released after main.
@@ -131,5 +159,10 @@ void reset_peak_memory() {
 }
 
 void release_pooled_memory() { pool().trim(); }
+
+PlannedAllocationFailure::PlannedAllocationFailure(int64_t successes) {
+  pool().fail_after(successes);
+}
+PlannedAllocationFailure::~PlannedAllocationFailure() { pool().fail_after(-1); }
 
 }  // namespace gradus

@@ -6,6 +6,8 @@
 #include <memory>
 #include <new>
 
+#include "gradus/error.h"
+
 namespace gradus::kernels {
 
 // Memory that a thread keeps from one call to the next; page-aligned, and never shrinking.
@@ -17,7 +19,8 @@ class Scratch {
     if (bytes > bytes_) {
       bytes_ = 0;
       memory_.reset();  // first, so that the two never exist side by side
-      memory_.reset(::operator new(bytes, page));
+      memory_.reset(::operator new(bytes, page, std::nothrow));
+      check(memory_ != nullptr, "kernels: out of memory, {} bytes asked for", bytes);
       bytes_ = bytes;
     }
     return static_cast<T*>(memory_.get());

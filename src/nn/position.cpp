@@ -21,15 +21,18 @@ Array sinusoidal_positions(int64_t length, int64_t width, int64_t start, DType d
   check(width >= 0 && width % 2 == 0, "sinusoidal positions: the width must be even, got {}",
         width);
   check_start("sinusoidal positions", start);
-  std::vector<double> values;
-  for (int64_t p = start; p < start + length; ++p)
-    for (int64_t column = 0; column < width; column += 2) {
+  Array result({length, width}, dtype);
+  dispatch_float("sinusoidal positions", dtype, [&]<class T> {
+    T* value = result.mutable_data<T>();
+    for (int64_t i = 0; i < result.numel(); i += 2) {
+      const int64_t position = start + i / width, column = i % width;
       const double exponent = -static_cast<double>(column) / static_cast<double>(width);
-      const double angle = static_cast<double>(p) * std::pow(10000, exponent);
-      values.push_back(std::sin(angle));
-      values.push_back(std::cos(angle));
+      const double angle = static_cast<double>(position) * std::pow(10000, exponent);
+      value[i] = static_cast<T>(std::sin(angle));
+      value[i + 1] = static_cast<T>(std::cos(angle));
     }
-  return Array::of(values, {length, width}, dtype);
+  });
+  return result;
 }
 
 Tensor SinusoidalPosition::operator()(const Tensor& x, int64_t start) const {
@@ -90,10 +93,11 @@ RelativePosition::RelativePosition(const RelativeConfig& config) : config_(confi
 
 Tensor RelativePosition::operator()(int64_t queries, int64_t keys, int64_t start) const {
   check_start("relative positions", start);
-  std::vector<int64_t> buckets;
+  Array buckets({queries, keys}, DType::int64);
+  int64_t* bucket = buckets.mutable_data<int64_t>();
   for (int64_t q = start; q < start + queries; ++q)
-    for (int64_t k = 0; k < keys; ++k) buckets.push_back(relative_bucket(k - q, config_));
-  const Tensor bias = embedding(weight, Array::of_indices(buckets, {queries, keys}));
+    for (int64_t k = 0; k < keys; ++k) *bucket++ = relative_bucket(k - q, config_);
+  const Tensor bias = embedding(weight, buckets);
   return permute(bias, {2, 0, 1});  // (queries, keys, heads) -> (heads, queries, keys)
 }
 

@@ -254,13 +254,16 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 Array key_padding_mask(const std::vector<int64_t>& lengths, int64_t padded) {
   check(padded >= 0, "key_padding_mask: rows of {} keys", padded);
-  std::vector<bool> visible;
+  Array visible({static_cast<int64_t>(lengths.size()), 1, 1, padded}, DType::boolean);
+  bool* row = visible.mutable_data<bool>();
   for (const int64_t length : lengths) {
     check(length >= 0 && length <= padded,
           "key_padding_mask: a sequence of length {} in rows of {} keys", length, padded);
-    for (int64_t j = 0; j < padded; ++j) visible.push_back(j < length);
+    std::fill_n(row, length, true);
+    std::fill_n(row + length, padded - length, false);
+    row += padded;
   }
-  return Array::of_bools(visible, {static_cast<int64_t>(lengths.size()), 1, 1, padded});
+  return visible;
 }
 
 }  // namespace gradus

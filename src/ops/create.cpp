@@ -23,8 +23,7 @@ Array mask_of(const char* op, int64_t rows, int64_t cols, F f) {
   check(rows >= 0 && cols >= 0, "{}: a matrix of {} rows and {} columns", op, rows, cols);
   Array mask({rows, cols}, DType::boolean);
   bool* out = mask.mutable_data<bool>();
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < cols; ++j) out[i * cols + j] = f(i, j);
+  for (int64_t i = 0; i < mask.numel(); ++i) out[i] = f(i / cols, i % cols);
   return mask;
 }
 

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <numeric>
-#include <vector>
 
 #include "strided_loop.h"
 
@@ -16,15 +15,18 @@ struct Angles {
 
 Angles angles_of(const Array& positions, int64_t d, double base, DType dtype) {
   const Shape shape = positions.shape().inserted(positions.rank(), d / 2);
-  std::vector<double> cosines, sines;
-  for (const double position : positions.to_vector())
-    for (int64_t i = 0; i < d / 2; ++i) {
-      const double exponent = -2 * static_cast<double>(i) / static_cast<double>(d);
-      const double angle = position * std::pow(base, exponent);
-      cosines.push_back(std::cos(angle));
-      sines.push_back(std::sin(angle));
-    }
-  return {Array::of(cosines, shape, dtype), Array::of(sines, shape, dtype)};
+  Angles angles{Array(shape, dtype), Array(shape, dtype)};
+  dispatch_float("rotary_embedding", dtype, [&]<class T> {
+    T *cosine = angles.cosines.mutable_data<T>(), *sine = angles.sines.mutable_data<T>();
+    for (const double position : positions.to_vector())
+      for (int64_t i = 0; i < d / 2; ++i) {
+        const double exponent = -2 * static_cast<double>(i) / static_cast<double>(d);
+        const double angle = position * std::pow(base, exponent);
+        *cosine++ = static_cast<T>(std::cos(angle));
+        *sine++ = static_cast<T>(std::sin(angle));
+      }
+  });
+  return angles;
 }
 
 // The first or the second numbers of all pairs, (..., T, D / 2): a view.
@@ -71,9 +73,9 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
     constexpr int64_t farthest = int64_t{1} << 53;  // a larger one is not exact as a double
     check(options.start >= -farthest && options.start <= farthest,
           "{}: cannot begin at position {}", op, options.start);
-    std::vector<int64_t> following(static_cast<size_t>(x.size(-2)));
-    std::iota(following.begin(), following.end(), options.start);
-    positions = Array::of_indices(following, {x.size(-2)});
+    positions = Array({x.size(-2)}, DType::int64);
+    int64_t* first = positions.mutable_data<int64_t>();
+    std::iota(first, first + positions.numel(), options.start);
   }
   check(positions.dtype() == DType::int64, "{}: positions must be int64, got {}", op,
         name(positions.dtype()));
