@@ -24,7 +24,8 @@ namespace gradus {
 namespace {
 
 #ifdef GRADUS_BYPASS_POOL
-constexpr bool pooling = false;  // so that AddressSanitizer sees every use of a released block
+// AddressSanitizer sees every use of a released block, and of what lies behind a block's last byte.
+constexpr bool pooling = false;
 #else
 constexpr bool pooling = true;
 #endif
@@ -60,7 +61,7 @@ class Pool {
     check(bytes <= (size_t{1} << 47), "storage: no machine has {} bytes", bytes);
     const std::lock_guard lock(mutex_);
     const size_t c = class_of(bytes);
-    void* block = fails_now() ? nullptr : waiting_[c] ? take(c) : from_system(class_bytes(c));
+    void* block = fails_now() ? nullptr : waiting_[c] ? take(c) : from_system(bytes, c);
     check(block != nullptr, "storage: out of memory, {} bytes asked for while {} are in use", bytes,
           stats_.live);
     stats_.live += bytes;
@@ -104,13 +105,17 @@ class Pool {
     return block;
   }
 
-  void* from_system(size_t bytes) {
-    void* block = std::aligned_alloc(alignment, bytes);
+  void* from_system(size_t bytes, size_t c) {
+    const auto ask = [size = pooling ? class_bytes(c) : std::max<size_t>(bytes, 1)] {
+      void* block = nullptr;
+      return ::posix_memalign(&block, alignment, size) == 0 ? block : nullptr;
+    };
+    void* block = ask();
     if (block == nullptr && stats_.pooled > 0) {  // what waits in other classes may be enough
       give_back_all();
-      block = std::aligned_alloc(alignment, bytes);
+      block = ask();
     }
-    if (block != nullptr) stats_.fresh += bytes;
+    if (block != nullptr) stats_.fresh += class_bytes(c);
     return block;
   }
 

@@ -2,6 +2,9 @@
 #include "gradus/storage.h"
 
 #include <gtest/gtest.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include <cstdint>
 #include <cstring>
@@ -59,6 +62,18 @@ TEST(Storage, RoundingUpToASizeClassWastesLessThanAQuarter) {
     EXPECT_LT(static_cast<double>(taken), 1.25 * static_cast<double>(bytes) + 64.5) << bytes;
   }
 }
+
+#ifdef __SANITIZE_ADDRESS__
+TEST(Storage, UnderAddressSanitizerABlockEndsAtItsLastByte) {
+  for (const size_t bytes : telling_sizes()) {
+    if (bytes == 0) continue;
+    const Storage block(bytes);
+    const char* end = static_cast<const char*>(block.data()) + bytes;
+    EXPECT_FALSE(__asan_address_is_poisoned(end - 1)) << bytes;
+    EXPECT_TRUE(__asan_address_is_poisoned(end)) << bytes;
+  }
+}
+#endif
 
 TEST(Storage, AReleasedBlockIsUsedAgain) {
   if (!memory_is_pooled) GTEST_SKIP() << "the free lists are bypassed under AddressSanitizer";
