@@ -1,0 +1,189 @@
+#include "gradus/data/bpe.h"
+
+#include <algorithm>
+#include <set>
+
+#include "data/words.h"
+#include "gradus/error.h"
+
+namespace gradus::data {
+namespace {
+
+constexpr uint32_t none = ~uint32_t{0};
+
+uint64_t key_of(uint32_t left, uint32_t right) { return uint64_t{left} << 32 | right; }
+
+}  // namespace
+
+// Makes ids of the words of one text. A word that was seen before is not worked out again: its ids
+// stand among those of the text already.
+class BPETokenizer::Encoder {
+ public:
+  explicit Encoder(const BPETokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void add_text(std::string_view text) {
+    for (size_t begin = 0, end; begin < text.size(); begin = end) {
+      end = word_end(text, begin);
+      add_word(text.substr(begin, end - begin));
+    }
+  }
+  void add(Id id) { ids_.push_back(id); }
+  std::vector<int64_t> take() { return std::move(ids_); }
+
+ private:
+  struct Place {
+    size_t begin, count;
+  };
+
+  void add_word(std::string_view word) {
+    const auto [seen, is_new] = seen_.try_emplace(word, Place{ids_.size(), 0});
+    if (is_new) {
+      merge(word);
+      seen->second.count = ids_.size() - seen->second.begin;
+      return;
+    }
+    const auto [begin, count] = seen->second;
+    ids_.resize(ids_.size() + count);
+    std::copy_n(ids_.begin() + static_cast<std::ptrdiff_t>(begin), count,
+                ids_.end() - static_cast<std::ptrdiff_t>(count));
+  }
+
+  // The tokens of the word are a linked list over the places of its bytes; merging two keeps the
+  // left one's place. What can be merged waits in a heap by rank, then by place. Merging changes
+  // the neighbours of other candidates: one that does not find its two tokens any more is dropped.
+  void merge(std::string_view word) {
+    check(word.size() < none, "tokenizer: a word of {} bytes", word.size());
+    const auto length = static_cast<uint32_t>(word.size());
+    id_.resize(length);
+    next_.resize(length);
+    previous_.resize(length);
+    heap_.clear();
+    for (uint32_t i = 0; i < length; ++i) {
+      id_[i] = tokenizer_.byte_ids_[static_cast<uint8_t>(word[i])];
+      previous_[i] = i == 0 ? none : i - 1;
+      next_[i] = i + 1 == length ? none : i + 1;
+    }
+    for (uint32_t i = 0; i + 1 < length; ++i) push_if_merged(i);
+    while (!heap_.empty()) {
+      std::ranges::pop_heap(heap_, std::greater());
+      const auto place = static_cast<uint32_t>(heap_.back());
+      const Merge& merge = tokenizer_.merges_[heap_.back() >> 32];
+      heap_.pop_back();
+      const uint32_t right = next_[place];
+      if (id_[place] == merge.left && right != none && id_[right] == merge.right)
+        replace(place, right, merge.result);
+    }
+    for (uint32_t i = 0; i != none; i = next_[i]) ids_.push_back(id_[i]);
+  }
+
+  void replace(uint32_t place, uint32_t right, Id result) {
+    id_[place] = result;
+    id_[right] = none;  // no merge begins here any more
+    next_[place] = next_[right];
+    if (next_[place] != none) {
+      previous_[next_[place]] = place;
+      push_if_merged(place);
+    }
+    if (previous_[place] != none) push_if_merged(previous_[place]);
+  }
+
+  void push_if_merged(uint32_t place) {
+    const auto rank = tokenizer_.ranks_.find(key_of(id_[place], id_[next_[place]]));
+    if (rank == tokenizer_.ranks_.end()) return;
+    heap_.push_back(key_of(rank->second, place));
+    std::ranges::push_heap(heap_, std::greater());
+  }
+
+  const BPETokenizer& tokenizer_;
+  std::vector<int64_t> ids_;
+  std::unordered_map<std::string_view, Place> seen_;
+  // Of the word at hand, by place:
+  std::vector<uint32_t> id_, next_, previous_;
+  std::vector<uint64_t> heap_;  // rank << 32 | place of the left token
+};
+
+BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> merges)
+    : tokens_(std::move(tokens)), merges_(std::move(merges)) {
+  std::vector<bool> is_piece(tokens_.size());
+  byte_ids_.fill(none);
+  for (size_t id = 0; id < tokens_.size(); ++id) {
+    if (tokens_[id].size() != 1) continue;
+    byte_ids_[static_cast<uint8_t>(tokens_[id][0])] = static_cast<Id>(id);
+    is_piece[id] = true;
+  }
+  for (size_t byte = 0; byte < 256; ++byte)
+    check(byte_ids_[byte] != none, "the byte {:#04x} has no token", byte);
+  ranks_.reserve(merges_.size());
+  for (size_t rank = 0; rank < merges_.size(); ++rank) {
+    const Merge& merge = merges_[rank];
+    // Of a pair that is listed twice the last place counts, as in GPT-2's own code.
+    ranks_.insert_or_assign(key_of(merge.left, merge.right), static_cast<uint32_t>(rank));
+    is_piece[merge.left] = is_piece[merge.right] = is_piece[merge.result] = true;
+  }
+  std::set<size_t, std::greater<>> lengths;
+  for (size_t id = 0; id < tokens_.size(); ++id) {
+    if (is_piece[id]) continue;
+    special_.emplace(tokens_[id], static_cast<Id>(id));
+    lengths.insert(tokens_[id].size());
+  }
+  special_lengths_.assign(lengths.begin(), lengths.end());
+}
+
+std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {
+  Encoder encoder(*this);
+  encoder.add_text(text);
+  return encoder.take();
+}
+
+std::vector<int64_t> BPETokenizer::encode_with_special_tokens(std::string_view text) const {
+  std::array<bool, 256> begins_one{};
+  for (const auto& [name, id] : special_) begins_one[static_cast<uint8_t>(name[0])] = true;
+
+  Encoder encoder(*this);
+  size_t begin = 0;  // of the text since the last special token
+  for (size_t place = 0; place < text.size();) {
+    std::optional<Id> found;
+    if (begins_one[static_cast<uint8_t>(text[place])])
+      for (const size_t length : special_lengths_) {
+        if (length > text.size() - place) continue;
+        const auto entry = special_.find(std::string(text.substr(place, length)));
+        if (entry == special_.end()) continue;
+        found = entry->second;
+        break;
+      }
+    if (!found) {
+      ++place;
+      continue;
+    }
+    encoder.add_text(text.substr(begin, place - begin));
+    encoder.add(*found);
+    begin = place += tokens_[*found].size();
+  }
+  encoder.add_text(text.substr(begin));
+  return encoder.take();
+}
+
+std::string BPETokenizer::decode(std::span<const int64_t> ids) const {
+  std::string text;
+  for (const int64_t id : ids) text += token(id);
+  return text;
+}
+
+std::string_view BPETokenizer::token(int64_t id) const {
+  check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
+  return tokens_[static_cast<size_t>(id)];
+}
+
+std::optional<int64_t> BPETokenizer::special_token(std::string_view name) const {
+  const auto entry = special_.find(std::string(name));
+  if (entry == special_.end()) return std::nullopt;
+  return entry->second;
+}
+
+std::vector<std::pair<int64_t, int64_t>> BPETokenizer::merges() const {
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  for (const Merge& merge : merges_) pairs.emplace_back(merge.left, merge.right);
+  return pairs;
+}
+
+}  // namespace gradus::data
