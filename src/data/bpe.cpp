@@ -1,6 +1,8 @@
 #include "gradus/data/bpe.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <set>
 
 #include "data/words.h"
@@ -11,7 +13,13 @@ namespace {
 
 constexpr uint32_t none = ~uint32_t{0};
 
-uint64_t key_of(uint32_t left, uint32_t right) { return uint64_t{left} << 32 | right; }
+// Spreads pairs over all 64 bits; the last step of MurmurHash3.
+uint64_t hash_of(uint32_t left, uint32_t right) {
+  uint64_t x = uint64_t{left} << 32 | right;
+  x = (x ^ x >> 33) * 0xff51afd7ed558ccd;
+  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53;
+  return x ^ x >> 33;
+}
 
 }  // namespace
 
@@ -63,7 +71,9 @@ class BPETokenizer::Encoder {
       previous_[i] = i == 0 ? none : i - 1;
       next_[i] = i + 1 == length ? none : i + 1;
     }
-    for (uint32_t i = 0; i + 1 < length; ++i) push_if_merged(i);
+    for (uint32_t i = 0; i + 1 < length; ++i)
+      if (const uint32_t rank = rank_at(i); rank != none) heap_.push_back(key_of(rank, i));
+    std::ranges::make_heap(heap_, std::greater());
     while (!heap_.empty()) {
       std::ranges::pop_heap(heap_, std::greater());
       const auto place = static_cast<uint32_t>(heap_.back());
@@ -88,11 +98,16 @@ class BPETokenizer::Encoder {
   }
 
   void push_if_merged(uint32_t place) {
-    const auto rank = tokenizer_.ranks_.find(key_of(id_[place], id_[next_[place]]));
-    if (rank == tokenizer_.ranks_.end()) return;
-    heap_.push_back(key_of(rank->second, place));
+    const uint32_t rank = rank_at(place);
+    if (rank == none) return;
+    heap_.push_back(key_of(rank, place));
     std::ranges::push_heap(heap_, std::greater());
   }
+
+  uint32_t rank_at(uint32_t place) const {
+    return tokenizer_.rank_of(id_[place], id_[next_[place]]);
+  }
+  static uint64_t key_of(uint32_t rank, uint32_t place) { return uint64_t{rank} << 32 | place; }
 
   const BPETokenizer& tokenizer_;
   std::vector<int64_t> ids_;
@@ -113,13 +128,9 @@ BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> m
   }
   for (size_t byte = 0; byte < 256; ++byte)
     check(byte_ids_[byte] != none, "the byte {:#04x} has no token", byte);
-  ranks_.reserve(merges_.size());
-  for (size_t rank = 0; rank < merges_.size(); ++rank) {
-    const Merge& merge = merges_[rank];
-    // Of a pair that is listed twice the last place counts, as in GPT-2's own code.
-    ranks_.insert_or_assign(key_of(merge.left, merge.right), static_cast<uint32_t>(rank));
+  for (const Merge& merge : merges_)
     is_piece[merge.left] = is_piece[merge.right] = is_piece[merge.result] = true;
-  }
+  list_pairs();
   std::set<size_t, std::greater<>> lengths;
   for (size_t id = 0; id < tokens_.size(); ++id) {
     if (is_piece[id]) continue;
@@ -127,6 +138,31 @@ BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> m
     lengths.insert(tokens_[id].size());
   }
   special_lengths_.assign(lengths.begin(), lengths.end());
+}
+
+// The pair of a merge is listed at the place that its hash says, or at the first free one after it.
+// At least half of the places are free, so a search is short.
+void BPETokenizer::list_pairs() {
+  ranks_.assign(std::bit_ceil(2 * merges_.size() + 1), none);
+  for (uint32_t rank = 0; rank < merges_.size(); ++rank) {
+    const auto [left, right, result] = merges_[rank];
+    size_t place = hash_of(left, right) & (ranks_.size() - 1);
+    const auto is_other = [&](uint32_t there) {
+      return there != none && (merges_[there].left != left || merges_[there].right != right);
+    };
+    while (is_other(ranks_[place])) place = (place + 1) & (ranks_.size() - 1);
+    ranks_[place] = rank;  // of a pair that stands twice, the last, as in GPT-2's own code
+  }
+}
+
+uint32_t BPETokenizer::rank_of(Id left, Id right) const {
+  size_t place = hash_of(left, right) & (ranks_.size() - 1);
+  while (ranks_[place] != none) {
+    const Merge& merge = merges_[ranks_[place]];
+    if (merge.left == left && merge.right == right) break;
+    place = (place + 1) & (ranks_.size() - 1);
+  }
+  return ranks_[place];
 }
 
 std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {

@@ -115,9 +115,10 @@ std::vector<std::string> read_vocabulary(std::string_view text) {
 
   std::vector<std::string> names(reader.entries.size());
   for (auto& [name, id] : reader.entries) {
-    check(id < names.size(), "{} has the id {}, but there are {} tokens: an id is left out",
-          shown(name), id, names.size());
-    check(names[id].empty(), "{} and {} have the id {}", shown(names[id]), shown(name), id);
+    if (id >= names.size())
+      fail("{} has the id {}, but there are {} tokens: an id is left out", shown(name), id,
+           names.size());
+    if (!names[id].empty()) fail("{} and {} have the id {}", shown(names[id]), shown(name), id);
     names[id] = std::move(name);
   }
   return names;
@@ -130,8 +131,8 @@ std::vector<std::string> tokens_of(const std::vector<std::string>& names) {
   tokens.reserve(names.size());  // so that what `seen` looks at stays where it is
   for (const std::string& name : names) {
     tokens.push_back(spelling().bytes_of(name));
-    check(seen.insert(tokens.back()).second, "{} stands for the bytes of another token",
-          shown(name));
+    if (!seen.insert(tokens.back()).second)
+      fail("{} stands for the bytes of another token", shown(name));
   }
   return tokens;
 }
@@ -158,8 +159,10 @@ std::vector<std::array<uint32_t, 3>> read_merges(std::string_view text,
   for_each_line(text, [&](std::string_view line, size_t number) {
     if (number == 1 && line.starts_with("#version")) return;
     const size_t space = line.find(' ');
-    check(space != 0 && space < line.size() - 1 && line.find(' ', space + 1) == line.npos,
-          "line {} is {}; a merge is two tokens with a space between them", number, shown(line));
+    const bool is_merge = space != 0 && space != line.npos && space + 1 < line.size() &&
+                          line.find(' ', space + 1) == line.npos;
+    if (!is_merge)
+      fail("line {} is {}; a merge is two tokens with a space between them", number, shown(line));
     check(std::ssize(merges) < BPETokenizer::max_size, "more than {} merges",
           BPETokenizer::max_size);
     const auto id_of = [&](std::string_view name) {
