@@ -207,8 +207,9 @@ BPETokenizer BPETokenizer::read(std::string_view vocabulary, const std::string& 
 
 BPETokenizer BPETokenizer::load(const std::filesystem::path& vocabulary,
                                 const std::filesystem::path& merges) {
-  return read(io::read_file(vocabulary, max_bytes), "load_bpe: " + vocabulary.string(),
-              io::read_file(merges, max_bytes), "load_bpe: " + merges.string());
+  const std::string first = io::read_file(vocabulary, max_bytes);
+  const std::string second = io::read_file(merges, max_bytes);
+  return read(first, "load_bpe: " + vocabulary.string(), second, "load_bpe: " + merges.string());
 }
 
 BPETokenizer BPETokenizer::parse(std::string_view vocabulary_json, std::string_view merges_txt) {
