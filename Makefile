@@ -101,8 +101,10 @@ BENCH_PROGRAMS  := $(BENCH_MAINS:tests/%.cpp=$(B)/%)
 LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
 EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
-ALL_OBJECTS     := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES)) \
-                   $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp) $(EXERCISE_TESTS)
+OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES)) \
+                   $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp)
+ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS)
+DESCRIBED       := $(OBJECTS) $(call objects,$(EXERCISES))
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@echo "  $(1)")
@@ -175,6 +177,7 @@ FEW_ERRORS       = $(if $(findstring clang,$(CXX)),-ferror-limit=3,-fmax-errors=
 EXERCISE_COMPILE = $(COMPILE) $(EXERCISE_FLAGS) $(FEW_ERRORS) @source@ $(EXERCISE_OBJECTS) $(LIBRARY) $(LDFLAGS) $(LIBS) -o @program@
 $(EXERCISE_OBJECTS): private PLAIN += -Ilessons $(if $(filter -O2,$(MODE)),-O1)
 $(call objects,tests/laboratory/exercise_test.cpp): private PLAIN += -Ilessons
+$(call objects,$(EXERCISES)): private PLAIN += $(EXERCISE_FLAGS)
 
 # The tests hold all stubs and all solutions, each kind as one file.
 CUTTER := $(call objects,tests/laboratory/exercise.cpp tests/laboratory/exercise_file.cpp)
@@ -186,8 +189,9 @@ $(EXERCISE_TESTS): %.o: %.cpp $(B)/flags
 	$(call say,compile $<)
 	$(Q)$(COMPILE) $(PLAIN) $(EXERCISE_FLAGS) -I. -MMD -MP -c $< -o $@
 
-# Programs of the laboratory that tests run, and what those compile with.
-TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laboratory/exercise exercises/compile) $(EXERCISE_OBJECTS)
+# Programs of the laboratory that tests run, and what those compile with; what tests install and read.
+TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laboratory/exercise exercises/compile) $(EXERCISE_OBJECTS) \
+              $(B)/gradus.pc $(B)/compile_commands.json
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
 $(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
@@ -222,7 +226,27 @@ $(B)/ready-browser: | $(B)/ready-docs
 NEED_TEST := test gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps
 $(B)/ready-gpt:  | $(if $(filter $(NEED_TEST),$(MAKECMDGOALS)),$(B)/ready-test)
 
--include $(ALL_OBJECTS:.o=.d)
+# What a program outside needs to build against the installed library, wherever that is moved to.
+VERSION := 0.1.0
+$(B)/gradus.pc: Makefile $(B)/flags
+	@printf '%s\n' 'prefix=$${pcfiledir}/../..' 'Name: gradus' \
+	  'Description: Autograd tensor library that is written to be read' 'Version: $(VERSION)' \
+	  'Cflags: -std=c++20 -fopenmp -I$${prefix}/include' \
+	  'Libs: -L$${prefix}/lib -lgradus -fopenmp $(if $(SANITIZE),-fsanitize=$(SANITIZE) )-lfmt' > $@
+
+# Every public header is the first and only one of a source, and sees no directory of ours but include/.
+HEADERS := $(shell find include -name '*.h')
+HEADER_OBJECTS := $(HEADERS:%.h=$(B)/alone/%.o)
+$(HEADER_OBJECTS): $(B)/alone/include/%.o: include/%.h $(B)/flags | $(B)/ready-gpt
+	$(call say,compile $< alone)
+	$(Q)mkdir -p $(@D) && echo '#include "$*.h"' > $(@:.o=.cpp)
+	$(Q)$(filter-out -Isrc,$(COMPILE)) -O0 -Werror -MMD -MP -c $(@:.o=.cpp) -o $@
+
+# The commands that make itself would run, for clangd and other tools that read code.
+$(B)/compile_commands.json: .make/compile_commands.awk Makefile $(B)/flags $(B)/sources
+	@$(MAKE) -nB V=1 --no-print-directory $(DESCRIBED) | awk -v dir='$(CURDIR)' -f $< > $@
+
+-include $(ALL_OBJECTS:.o=.d) $(HEADER_OBJECTS:.o=.d)
 
 # ---- Things to do ------------------------------------------------------------------------------
 
@@ -312,7 +336,7 @@ quietly = GRADUS_BUILD=$(B) $(TEST_PROGRAM) --gtest_brief=1 --gtest_filter=$(1) 
 CLANG_FORMAT ?= clang-format
 CODE = $(shell find include src lessons tests -name '*.cpp' -o -name '*.h' 2>/dev/null)
 
-lint: layers | $(B)/ready-lint ## Check the formatting of all C++ files, and the layers
+lint: layers headers | $(B)/ready-lint ## Check the formatting of all C++ files, the layers and the headers
 	@$(CLANG_FORMAT) --dry-run -Werror $(CODE)
 
 format: | $(B)/ready-lint ## Format all C++ files
@@ -321,12 +345,24 @@ format: | $(B)/ready-lint ## Format all C++ files
 layers: $(KERNEL_OBJECTS) ## Check that includes point one way and kernels export only their tables
 	@bash .make/layers.sh $(KERNEL_OBJECTS)
 
+headers: $(HEADER_OBJECTS) ## Check that every public header compiles on its own, without a warning
+
+PREFIX ?= /usr/local
+install: $(LIBRARY) $(B)/gradus.pc ## Install headers, library and gradus.pc into PREFIX=/usr/local; DESTDIR= before it
+	@DESTDIR='$(DESTDIR)' bash .make/install.sh install '$(PREFIX)' $(B)
+
+uninstall: ## Remove what make install installed in PREFIX
+	@DESTDIR='$(DESTDIR)' bash .make/install.sh uninstall '$(PREFIX)'
+
+compile_commands.json: $(B)/compile_commands.json ## How each source is compiled, for clangd and other tools
+	@cmp -s $< $@ || cp $< $@
+
 clean: ## Remove everything that was built
 	rm -rf build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z_.0-9%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE

@@ -35,6 +35,7 @@ oneDNN        libdnnl-dev             onednn-devel      onednn         onednn
 OpenBLAS      libopenblas-openmp-dev  openblas-devel    openblas       openblas
 clang-format  clang-format            clang-tools-extra clang          clang-format
 graphviz      graphviz                graphviz          graphviz       graphviz
+pkg-config    pkg-config              pkgconf-pkg-config pkgconf       pkgconf
 doxygen       doxygen                 doxygen           doxygen        doxygen
 doxygen-awesome-css doxygen-awesome-css -               -              -
 MathJax       libjs-mathjax           mathjax           -              -
@@ -54,7 +55,7 @@ packages() {  # packages COLUMN NEED...: the names in that column
 needs='' libraries='' tools=''  # what has a header, which of them are linked, and what else is looked for
 case $stage in
   gpt)     why='the library and the lessons need' needs='fmt nlohmann-json CLI11' libraries='fmt' ;;
-  test)    why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' tools='graphviz' ;;
+  test)    why='the tests need' needs='fmt nlohmann-json CLI11 GoogleTest' libraries='fmt gtest' tools='graphviz pkg-config' ;;
   bench)   why='the benchmarks need' needs='fmt nlohmann-json CLI11 benchmark' libraries='fmt benchmark' ;;
   peers)   why='for comparison, the benchmarks would like' needs='oneDNN OpenBLAS' libraries='dnnl openblas' ;;
   lint)    why='make lint needs' tools='clang-format' ;;

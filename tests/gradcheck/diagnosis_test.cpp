@@ -72,7 +72,7 @@ Array every_other() {
 }
 Array one_of_each_row() {
   std::vector<bool> bits(15, false);
-  for (const size_t k : {2, 5, 14}) bits[k] = true;
+  for (const size_t k : {2U, 5U, 14U}) bits[k] = true;
   return Array::of_bools(bits, {3, 5});
 }
 
