@@ -4,7 +4,13 @@
 #   make DEBUG=1                       debugger-friendly, with the standard library's assertions
 #   make SANITIZE=address,undefined    any list of -fsanitize checks
 #   make CXX=clang++                   another compiler
+#   make LEVEL=0                       all at -O0, or another level, kernels included
+#   make COVERAGE=1                    counts what runs; `make coverage` reads it
 # CPPFLAGS, CXXFLAGS and LDFLAGS are added to ours; V=1 shows the commands.
+
+null    :=
+space   := $(null) $(null)
+comma   := ,
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -27,6 +33,10 @@ LIBS   := -lfmt -ldl
 
 ifeq ($(DEBUG),1)
   MODE := -Og -g -D_GLIBCXX_ASSERTIONS -DGRADUS_DEBUG=1
+else ifdef COVERAGE
+  MODE := -O0 --coverage -fprofile-abs-path -fprofile-update=atomic
+else ifdef LEVEL
+  MODE := -O$(LEVEL)
 else ifdef SANITIZE
   MODE := -O1 -g1
 else
@@ -42,10 +52,22 @@ PLAIN := -ffp-contract=off
 
 # Kernels are optimised even when the rest is not. No -ffast-math: it may reorder sums, and then
 # the result would depend on the compiler's mood.
-KERNEL := -O3 -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+KERNEL := -O$(if $(COVERAGE),0,$(or $(LEVEL),3)) -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+
+# libomp keeps what it allocated, and without Archer, which tells ThreadSanitizer of its barriers,
+# correct code is full of races.
+ifneq ($(findstring clang,$(CXX)),)
+  ifneq ($(filter address leak,$(subst $(comma), ,$(SANITIZE))),)
+    export LSAN_OPTIONS := suppressions=$(CURDIR)/.make/sanitizers.supp:print_suppressions=0
+  endif
+  ifeq ($(SANITIZE),thread)
+    export OMP_TOOL_LIBRARIES := $(shell $(CXX) -print-resource-dir)/../../libarcher.so
+    export TSAN_OPTIONS := ignore_noninstrumented_modules=1
+  endif
+endif
 
 # A kernel source is compiled once for each instruction set; the program picks one when it starts.
-MACHINE := $(or $(shell $(CXX) -dumpmachine 2>/dev/null),$(shell uname -m))
+MACHINE := $(or $(CROSS),$(shell $(CXX) -dumpmachine 2>/dev/null),$(shell uname -m))
 ISAS    := portable
 ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
   ISAS   += avx2 avx512
@@ -56,16 +78,23 @@ ISA_portable :=
 ISA_avx2     := -mavx2 -mfma
 ISA_avx512   := $(ISA_avx2) -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512
 
+# For another machine, whose programs run in $(RUN): there is no library for it to link. GoogleTest
+# comes as sources, and fmt as headers, which one source turns into what libfmt would hold.
+GTEST := -lgtest_main -lgtest -pthread
+ifdef CROSS
+  COMMON += -idirafter /usr/include
+  LIBS    = $(B)/cross/fmt.o -ldl
+  GTEST   = $(B)/cross/gtest-all.o $(B)/cross/gtest_main.o -pthread
+endif
+
 COMPILE = $(CXX) $(COMMON) $(MODE) $(CPPFLAGS) $(CXXFLAGS)
 LINK    = $(CXX) -fopenmp $(MODE) $(LDFLAGS)
 
 # ---- What is built, and where ------------------------------------------------------------------
 
 # build/ for plain g++, build/clang++-debug/ and the like for the variants.
-null    :=
-space   := $(null) $(null)
-comma   := ,
-VARIANT := $(filter-out g++ c++,$(notdir $(CXX))) $(if $(filter 1,$(DEBUG)),debug) $(subst $(comma),-,$(SANITIZE))
+VARIANT := $(filter-out g++ c++,$(notdir $(CXX))) $(if $(filter 1,$(DEBUG)),debug) $(subst $(comma),-,$(SANITIZE)) \
+           $(LEVEL:%=O%) $(if $(COVERAGE),coverage)
 VARIANT := $(subst $(space),-,$(strip $(VARIANT)))
 B       := build$(if $(VARIANT),/$(VARIANT))
 
@@ -79,7 +108,12 @@ STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
 LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp
-TESTS    := $(filter-out tests/bench/% tests/reference/% $(LAB_MAINS),$(call find,tests))
+TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% $(LAB_MAINS),$(call find,tests))
+# The tests that depend on compiler, machine and threads most: the kernels, the invariants, the gradients
+# of all ops and layers, what trains. They are a program of their own, for where all would take hours.
+CORE_TESTS := $(wildcard tests/kernels/*.cpp tests/gradcheck/*.cpp tests/optim/*.cpp) \
+              $(wildcard tests/ops/table_*.cpp tests/invariants*.cpp) $(addprefix tests/,ops/op_table.cpp ops/op_table_test.cpp \
+              nn/module_table.cpp nn/module_table_test.cpp gemm_test.cpp random_test.cpp storage_test.cpp models/trainer_test.cpp)
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
@@ -101,7 +135,8 @@ BENCH_PROGRAMS  := $(BENCH_MAINS:tests/%.cpp=$(B)/%)
 LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
 EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
-OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES)) \
+CORE_PROGRAM    := $(B)/tests/core_tests
+OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES) tests/race/planted_race.cpp) \
                    $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp)
 ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS)
 DESCRIBED       := $(OBJECTS) $(call objects,$(EXERCISES))
@@ -131,7 +166,7 @@ $(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(isa))))
 
 $(LIBRARY): $(LIBRARY_OBJECTS) $(B)/sources
 	$(call say,archive $@)
-	$(Q)rm -f $@ && ar rcs $@ $(LIBRARY_OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
 
 $(LESSON_PROGRAMS): $(B)/lessons/%: $(B)/obj/lessons/%.o $(B)/obj/lessons/broken/%.o $(call objects,$(STAGE)) $(LIBRARY)
 	$(call say,link $@)
@@ -154,7 +189,21 @@ $(BENCH_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(call objects,$(filter-out $(BENC
 $(TEST_PROGRAM): $(call objects,$(TESTS) $(STAGE) $(EXERCISE_CHECK)) $(EXERCISE_TESTS) $(LIBRARY) $(B)/sources
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) -lgtest_main -lgtest -pthread -o $@
+	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) $(GTEST) -o $@
+
+$(CORE_PROGRAM): $(call objects,$(CORE_TESTS)) $(LIBRARY) $(B)/sources $(if $(CROSS),$(filter %.o,$(LIBS) $(GTEST)))
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $(call objects,$(CORE_TESTS)) $(LIBRARY) $(LIBS) $(GTEST) -o $@
+$(B)/race: $(call objects,tests/race/planted_race.cpp) $(LIBRARY)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(B)/cross/gtest%.o: /usr/src/googletest/googletest/src/gtest%.cc $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -w -I/usr/src/googletest/googletest -c $< -o $@
+$(B)/cross/fmt.o: $(B)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '#include <fmt/format.h>' | $(COMPILE) -DFMT_HEADER_ONLY -fkeep-inline-functions -x c++ -c - -o $@
 
 $(LAB_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
 	$(call say,link $@)
@@ -221,9 +270,9 @@ $(B)/ready-%: .make/bootstrap.sh
 	@mkdir -p $(@D) && touch $@
 $(B)/ready-lint $(B)/ready-bench: | $(B)/ready-gpt
 $(B)/ready-peers: | $(B)/ready-bench
-$(B)/ready-docs: | $(B)/ready-gpt
+$(B)/ready-docs $(B)/ready-coverage: | $(B)/ready-gpt
 $(B)/ready-browser: | $(B)/ready-docs
-NEED_TEST := test gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps
+NEED_TEST := ready test test-core tsan-here coverage-here gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps
 $(B)/ready-gpt:  | $(if $(filter $(NEED_TEST),$(MAKECMDGOALS)),$(B)/ready-test)
 
 # What a program outside needs to build against the installed library, wherever that is moved to.
@@ -255,6 +304,36 @@ gpt: $(B)/lessons/15_gpt ## Train a tiny GPT and let it write; ARGS="--data shak
 
 test: $(TEST_PROGRAM) $(LESSON_PROGRAMS) $(TEST_NEEDS) ## Run all tests; FILTER='Softmax*' runs some of them
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(TEST_PROGRAM) '$(FILTER)'
+
+# All of these in one go would take hours; they are for another compiler, machine or level.
+test-core: $(CORE_PROGRAM) ## Run the tests of kernels, gradients, invariants and training only
+	@GRADUS_BUILD=$(B) bash .make/test.sh $(CORE_PROGRAM) '$(FILTER)'
+
+CLANG ?= clang++
+tsan: ## Look for data races: ThreadSanitizer over the core tests, once it has found a planted race
+	@$(MAKE) --no-print-directory ready CXX='$(CLANG)' SANITIZE=thread
+	@$(MAKE) --no-print-directory tsan-here CXX='$(CLANG)' SANITIZE=thread
+ready: | $(B)/ready-test  # first: clang, which may be installed just now, is asked where Archer is
+tsan-here: $(B)/race $(CORE_PROGRAM)
+	@bash .make/race.sh $(B)/race
+	@OMP_NUM_THREADS=2 GRADUS_BUILD=$(B) bash .make/test.sh $(CORE_PROGRAM) '$(FILTER)'
+
+AARCH64 := aarch64-linux-gnu
+aarch64: ## Build the core tests for ARM and run them in QEMU
+	@$(MAKE) --no-print-directory test-core CROSS=$(AARCH64) CXX=$(AARCH64)-g++ AR=$(AARCH64)-ar RUN='qemu-aarch64-static -L /usr/$(AARCH64)'
+
+# Branches that only an exception takes are left out: every call has one. FILTER and TARGET as for test.
+GCOVR = gcovr --root . --filter src/ --object-directory $(B)/obj --exclude-throw-branches --exclude-unreachable-branches
+coverage: ## How much of src/ the tests run; lists what they do not; pages in build/coverage/html
+	@$(MAKE) --no-print-directory coverage-here COVERAGE=1
+coverage-here: $(or $(TARGET),test) | $(B)/ready-coverage
+	@mkdir -p $(B)/html
+	@$(GCOVR) -j $(CORES) --json $(B)/coverage.json --html-details $(B)/html/index.html
+	@python3 .make/coverage.py $(B)/coverage.json tests/coverage/gaps.txt
+
+LEVELS := 0 1 2 3
+levels: ## Run the core tests at -O0, -O1, -O2 and -O3, kernels included; TARGET=test runs all
+	@for level in $(LEVELS); do echo "-O$$level"; $(MAKE) --no-print-directory $(or $(TARGET),test-core) LEVEL=$$level || exit; done
 
 gradcheck: $(B)/laboratory/gradcheck ## Check the gradients of all ops, or of one: OP=softmax; DTYPE=float32
 	@$< $(OP) $(if $(DTYPE),--dtype $(DTYPE))
@@ -365,4 +444,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
+.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE

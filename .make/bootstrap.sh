@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bootstrap.sh gpt|test|bench|peers|lint|docs|browser: does this machine have what the stage needs?
+# bootstrap.sh gpt|test|bench|peers|lint|docs|browser|coverage: does this machine have what the stage needs?
 #
 # It looks by trying: a small C++20 program is compiled and linked with $CXX and the flags of the
 # build; programs and files are looked for where they will be used. Nothing missing: it says nothing.
@@ -9,6 +9,8 @@ set -u
 stage=$1
 CXX=${CXX:-g++} FLAGS=${FLAGS:-} LDFLAGS=${LDFLAGS:-} SANITIZE=${SANITIZE:-}
 CLANG_FORMAT=${CLANG_FORMAT:-clang-format}
+CROSS=${CROSS:-}  # for another machine: nothing is there to be linked, and its programs run in QEMU
+[ -z "$CROSS" ] || FLAGS+=' -idirafter /usr/include'
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
@@ -19,6 +21,8 @@ compiler=${compiler##*/} # /usr/bin/g++ -> g++
 case $compiler in
   clang++*) version=${compiler#clang++}
             compilers="clang$version,libomp$version-dev clang,libomp-devel clang,openmp" ;;
+  aarch64-linux-gnu-g++) version=''
+            compilers='g++-aarch64-linux-gnu gcc-c++-aarch64-linux-gnu aarch64-linux-gnu-gcc' ;;
   g++-*)    version='' compilers="$compiler gcc-c++ gcc" ;;
   *)        version='' compilers='g++ gcc-c++ gcc' ;;
 esac
@@ -35,6 +39,9 @@ oneDNN        libdnnl-dev             onednn-devel      onednn         onednn
 OpenBLAS      libopenblas-openmp-dev  openblas-devel    openblas       openblas
 clang-format  clang-format            clang-tools-extra clang          clang-format
 graphviz      graphviz                graphviz          graphviz       graphviz
+qemu          qemu-user-static        qemu-user-static  qemu-user-static -
+GoogleTest-sources googletest         -                 -              -
+gcovr         gcovr                   gcovr             -              gcovr
 pkg-config    pkg-config              pkgconf-pkg-config pkgconf       pkgconf
 doxygen       doxygen                 doxygen           doxygen        doxygen
 doxygen-awesome-css doxygen-awesome-css -               -              -
@@ -59,15 +66,19 @@ case $stage in
   bench)   why='the benchmarks need' needs='fmt nlohmann-json CLI11 benchmark' libraries='fmt benchmark' ;;
   peers)   why='for comparison, the benchmarks would like' needs='oneDNN OpenBLAS' libraries='dnnl openblas' ;;
   lint)    why='make lint needs' tools='clang-format' ;;
+  coverage) why='make coverage needs' tools='gcovr python3' ;;
   docs)    why='make docs needs' tools='doxygen graphviz doxygen-awesome-css MathJax python3' ;;
   browser) why='make docs-check needs' tools='chromium chromedriver selenium' ;;
   *)       echo "bootstrap.sh: no such stage: $stage" >&2; exit 1 ;;
 esac
+[ -z "$CROSS" ] || { libraries='' && tools+=' qemu GoogleTest-sources'; }
 is_there() {
   case $1 in
     clang-format)        command -v "$CLANG_FORMAT" ;;
     graphviz)            command -v dot ;;
     doxygen-awesome-css) [ -e /usr/share/doxygen-awesome-css/doxygen-awesome.css ] ;;  # where docs/Doxyfile
+    qemu)                command -v qemu-aarch64-static ;;
+    GoogleTest-sources)  [ -e /usr/src/googletest/googletest/src/gtest-all.cc ] ;;
     MathJax)             [ -e /usr/share/javascript/mathjax/MathJax.js ] ;;  # and docs/site/build.sh look
     chromium)            command -v chromium || command -v chromium-browser || command -v google-chrome ||
                            [ -e '/Applications/Google Chrome.app' ] ;;
@@ -111,7 +122,7 @@ find_missing() {
   # shellcheck disable=SC2086
   missing+=($($CXX -std=c++20 $FLAGS -E "$dir/headers.cpp" 2>/dev/null | awk '$1 == "missing" { print $2 }'))
   # shellcheck disable=SC2046,SC2086
-  [ ${#missing[@]} -eq 0 ] && compiles -fopenmp ${SANITIZE:+-fsanitize=$SANITIZE} $(printf -- '-l%s ' $libraries) && return
+  [ ${#missing[@]} -eq 0 ] && compiles -fopenmp ${SANITIZE:+-fsanitize=$SANITIZE} ${libraries:+$(printf -- '-l%s ' $libraries)} && return
   if ! compiles; then
     echo "Gradus is written in C++20, and $CXX cannot compile a small program in it (g++ 12 and clang 14 can):" >&2
     head -5 "$dir/error" >&2

@@ -2,7 +2,7 @@
 # test.sh PROGRAM [FILTER]: run a GoogleTest program, say nothing of what passes and what matters of
 # what fails: the first failures on the screen, all of them in PROGRAM.failures. The last line is
 # `N passed, N failed`. A crash counts as a failed test, and so does a test that ends the program, or
-# a leak that is found after the last one. A FILTER that is one word means all tests with that word.
+# a leak that is found after the last one. RUN runs a program for another machine. A FILTER that is one word means all tests with that word.
 program=$1 filter=${2:-} log=$1.failures
 [[ $filter =~ ^[A-Za-z0-9_]+$ ]] && filter="*$filter*"
 : > "$log"
@@ -32,7 +32,8 @@ while IFS= read -r line; do
     'exit status '*) status=${line#exit status } ;;
     *) said+=$line$'\n' ;;
   esac
-done < <({ "$program" ${filter:+"--gtest_filter=$filter"} 2>&1 </dev/null; status=$?; echo; echo "exit status $status"; } 2>/dev/null)
+# shellcheck disable=SC2086  # RUN is a list of words: what runs a program for another machine
+done < <({ ${RUN:-} "$program" ${filter:+"--gtest_filter=$filter"} 2>&1 </dev/null; status=$?; echo; echo "exit status $status"; } 2>/dev/null)
 live ''
 
 if [ "$test" ]; then
