@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gradus/array.h"
+#include "gradus/io/stored.h"
 
 namespace gradus::io {
 
@@ -25,6 +26,16 @@ struct State {
   const Array& at(std::string_view name) const;
 };
 
+/// The same in the elements of a file: F16, BF16, small integers.
+struct StoredState {
+  std::vector<NamedStoredArray> arrays;         ///< weights, moments, ...
+  std::map<std::string, std::string> metadata;  ///< texts by their names
+};
+
+/// A state whose floating arrays are stored in the given type, BF16 for example, and rounded to it;
+/// integers and masks stay as they are. \throws Error unless `floating` is a floating type.
+StoredState stored_as(const State& state, ElementType floating);
+
 /// Writes a state, atomically (see OutputFile): the same state gives the same bytes.
 ///
 ///     8 bytes      n, the length of the header, little-endian
@@ -37,12 +48,19 @@ struct State {
 /// https://huggingface.co/docs/safetensors. \throws Error if two arrays have one name, a handle is
 /// empty, a text is not UTF-8, or the file cannot be written.
 void save_safetensors(const std::filesystem::path& path, const State& state);
+/// The same in the elements of a stored state. A file of Hugging Face's library that is opened as a
+/// SafetensorsFile and written again is the same to the last byte.
+void save_safetensors(const std::filesystem::path& path, const StoredState& state);
 
 /// Reads a state. F32, F64, I64 and BOOL keep their type; F16 and BF16 become float32; I32, I16,
-/// I8, U32, U16 and U8 become int64. No number in the file is believed before it is checked against
-/// the file's size. \throws Error naming the file and the rule that it breaks:
-/// "load_safetensors: gpt.safetensors: the data ends at byte 4096, but the file has 4000 bytes of
-/// it".
+/// I8, U32, U16 and U8 become int64 (SafetensorsFile keeps the types of the file). No number in the
+/// file is believed before it is checked against the file's size. \throws Error naming the file and
+/// the rule that it breaks: "load_safetensors: gpt.safetensors: the data ends at byte 4096, but the
+/// file has 4000 bytes of it".
 State load_safetensors(const std::filesystem::path& path);
+
+/// Reads a state from memory that holds what the file would. \throws Error as load_safetensors
+/// does, from "parse_safetensors: ".
+State parse_safetensors(std::string_view bytes);
 
 }  // namespace gradus::io
