@@ -38,6 +38,8 @@ class InputFile {
 
   /// The size in bytes when the file was opened.
   uint64_t size() const { return size_; }
+  /// The open file, for the system's calls.
+  const Descriptor& descriptor() const { return descriptor_; }
   /// Copies `bytes` bytes that begin at `offset` to `buffer`. \throws Error if the file ends first.
   void read(uint64_t offset, void* buffer, size_t bytes) const;
 

@@ -1,0 +1,39 @@
+#include "gradus/io/mapped_file.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "gradus/error.h"
+
+namespace gradus::io {
+
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path), file_(path) {
+  if (file_.size() == 0) return;  // the system maps no empty range
+  void* const first = ::mmap(nullptr, static_cast<size_t>(file_.size()), PROT_READ, MAP_SHARED,
+                             file_.descriptor().number(), 0);
+  check(first != MAP_FAILED, "map: {}: {}", path.string(), std::generic_category().message(errno));
+  first_ = static_cast<const std::byte*>(first);
+}
+
+MappedFile::~MappedFile() {
+  if (first_ != nullptr)
+    ::munmap(const_cast<std::byte*>(first_), static_cast<size_t>(file_.size()));
+}
+
+std::span<const std::byte> MappedFile::bytes(uint64_t offset, size_t count) const {
+  check(offset <= size() && count <= size() - offset,
+        "map: {}: has {} bytes, {} from byte {} were asked for", path_.string(), size(), count,
+        offset);
+  struct stat status {};
+  check(::fstat(file_.descriptor().number(), &status) == 0, "map: {}: {}", path_.string(),
+        std::generic_category().message(errno));
+  check(static_cast<uint64_t>(status.st_size) == size(),
+        "map: {}: had {} bytes when it was opened and has {} now", path_.string(), size(),
+        status.st_size);
+  return {first_ + offset, count};
+}
+
+}  // namespace gradus::io

@@ -1,0 +1,282 @@
+#include "io/safetensors_header.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
+
+#include "io/shown.h"
+
+namespace gradus::io {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t max_header = 100'000'000;  // the reference implementation's bound
+constexpr size_t max_texts = 1'000'000;
+constexpr size_t length_bytes = 8;
+constexpr std::string_view metadata_key = "__metadata__";
+
+std::string json_string(const std::string& text) {
+  try {
+    return json(text).dump();
+  } catch (const json::exception&) {
+    fail("save_safetensors: {} is not UTF-8", shown(text));
+  }
+}
+
+// At most `N` numbers of the header.
+template <size_t N>
+class Numbers {
+ public:
+  void clear() { count_ = 0; }
+  bool add(uint64_t value) {
+    if (count_ == N) return false;
+    values_[count_++] = value;
+    return true;
+  }
+  std::span<const uint64_t> all() const { return std::span(values_).first(count_); }
+
+ private:
+  std::array<uint64_t, N> values_{};
+  size_t count_ = 0;
+};
+
+// What the header has said so far about one array.
+struct Description {
+  std::string dtype;
+  Numbers<max_rank> shape;
+  Numbers<2> offsets;
+  std::vector<std::string> fields;  // those that were given
+};
+
+ElementType type_of(const std::string& name, const std::string& dtype) {
+  const auto named = [](ElementType type) { return io::name(type); };
+  const auto type = std::ranges::find(all_element_types, dtype, named);
+  if (type == all_element_types.end()) {
+    std::vector<std::string_view> known;
+    for (const ElementType t : all_element_types) known.push_back(io::name(t));
+    fail("{} has dtype {}, known are {}", shown(name), shown(dtype), fmt::join(known, ", "));
+  }
+  return *type;
+}
+
+// The array, if its shape agrees with its share of the data.
+SafetensorsEntry checked(const std::string& name, const Description& array) {
+  const ElementType type = type_of(name, array.dtype);
+  const std::span<const uint64_t> sizes = array.shape.all(), offsets = array.offsets.all();
+  const std::optional<uint64_t> bytes = bytes_of(sizes, size_of(type));
+  check(bytes.has_value(), "{} has the shape {}, more bytes than 64 bits can count", shown(name),
+        sizes);
+  check(offsets[0] <= offsets[1] && offsets[1] - offsets[0] == *bytes,
+        "{} of shape {} and dtype {} takes {} bytes, its data_offsets are {}", shown(name), sizes,
+        array.dtype, *bytes, offsets);
+  Shape shape = Shape::filled(static_cast<int>(sizes.size()), 0);
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    shape[axis] = static_cast<int64_t>(sizes[static_cast<size_t>(axis)]);
+  return {name, type, shape, offsets[0], offsets[1]};
+}
+
+// Receives the header piece by piece and refuses it at the first one that has no place in it. No
+// tree of JSON values is built, so a header of 100 MB of "[" costs nothing. depth_ counts the open
+// brackets: 1 in the outer object, 2 in that of one array, 3 in a list.
+class HeaderReader : public json::json_sax_t {
+ public:
+  std::vector<SafetensorsEntry> entries;
+  std::map<std::string, std::string> metadata;
+
+  bool start_object(size_t) override {
+    if (depth_ > 1) refuse("an object");
+    if (depth_ == 1) {
+      array_.shape.clear();
+      array_.offsets.clear();
+      array_.fields.clear();
+    }
+    ++depth_;
+    return true;
+  }
+  bool key(std::string& key) override {
+    if (depth_ == 1) {
+      check(key != metadata_key || !has_metadata_, "{} appears twice", shown(key));
+      has_metadata_ |= key == metadata_key;
+      name_ = key;
+    } else if (in_metadata()) {
+      check(!metadata.contains(key), "the metadata hold {} twice", shown(key));
+      check(metadata.size() < max_texts, "the metadata hold more than {} texts", max_texts);
+    } else {
+      auto& fields = array_.fields;
+      check(key == "dtype" || key == "shape" || key == "data_offsets", "{} has an unknown field {}",
+            shown(name_), shown(key));
+      check(std::find(fields.begin(), fields.end(), key) == fields.end(), "{} has two fields {}",
+            shown(name_), shown(key));
+      fields.push_back(key);
+    }
+    field_ = key;
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    if (depth_ != 1 || in_metadata()) return true;
+    check(array_.fields.size() == 3, "{} has the fields {}, it needs dtype, shape and data_offsets",
+          shown(name_), array_.fields);
+    entries.push_back(checked(name_, array_));
+    return true;
+  }
+  bool start_array(size_t) override {
+    if (depth_ != 2 || in_metadata() || field_ == "dtype") refuse("a list");
+    ++depth_;
+    return true;
+  }
+  bool end_array() override {
+    --depth_;
+    check(field_ == "shape" || array_.offsets.all().size() == 2,
+          "data_offsets of {} must be two numbers", shown(name_));
+    return true;
+  }
+  bool number_unsigned(uint64_t value) override {
+    if (depth_ != 3) refuse(fmt::format("the number {}", value));
+    const bool is_shape = field_ == "shape";
+    check(is_shape ? array_.shape.add(value) : array_.offsets.add(value),
+          "{} of {} has more than {} numbers", field_, shown(name_), is_shape ? max_rank : 2);
+    return true;
+  }
+  bool string(std::string& text) override {
+    if (depth_ == 2 && in_metadata())
+      metadata[field_] = text;
+    else if (depth_ == 2 && field_ == "dtype")
+      array_.dtype = text;
+    else
+      refuse(shown(text));
+    return true;
+  }
+  bool null() override { refuse("null"); }
+  bool boolean(bool) override { refuse("a truth value"); }
+  bool number_integer(int64_t value) override { refuse(fmt::format("the number {}", value)); }
+  bool number_float(double, const std::string& text) override {
+    refuse("the number " + text.substr(0, 40));
+  }
+  bool binary(json::binary_t&) override { refuse("bytes"); }
+  bool parse_error(size_t position, const std::string&, const json::exception&) override {
+    fail("the header is not JSON at its byte {}", position);
+  }
+
+ private:
+  bool in_metadata() const { return name_ == metadata_key; }
+  [[noreturn]] void refuse(std::string_view found) const {
+    if (depth_ == 0) fail("the header must be an object, not {}", found);
+    if (depth_ == 1) fail("{} must be an object, not {}", shown(name_), found);
+    if (in_metadata()) fail("the metadata's {} must be a string, not {}", shown(field_), found);
+    if (field_ == "dtype") fail("dtype of {} must be a string, not {}", shown(name_), found);
+    fail("{} of {} must be whole numbers from 0 to 2^64 - 1 in a list, not {}", field_,
+         shown(name_), found);
+  }
+
+  int depth_ = 0;
+  bool has_metadata_ = false;
+  std::string name_, field_;
+  Description array_;
+};
+
+HeaderReader parsed(const std::string& text) {
+  check(text.starts_with('{'), "the header must begin with an opening brace");
+  // The parser takes a NUL for the end and would not look at what follows.
+  check(text.find('\0') == text.npos, "the header is not JSON at its byte {}", text.find('\0') + 1);
+  HeaderReader reader;
+  json::sax_parse(text, &reader);
+  return reader;
+}
+
+// The entries in another order.
+template <class Before>
+std::vector<const SafetensorsEntry*> sorted(const std::vector<SafetensorsEntry>& entries,
+                                            Before before) {
+  std::vector<const SafetensorsEntry*> order(entries.size());
+  std::ranges::transform(entries, order.begin(), [](const auto& entry) { return &entry; });
+  std::ranges::stable_sort(order, before);
+  return order;
+}
+
+void check_names(const std::vector<SafetensorsEntry>& entries) {
+  const auto order =
+      sorted(entries, [](const auto* a, const auto* b) { return a->name < b->name; });
+  const auto same = std::ranges::adjacent_find(order, {}, &SafetensorsEntry::name);
+  if (same != order.end()) fail("{} appears twice", shown((*same)->name));
+}
+
+// Every byte of the data belongs to exactly one array.
+void check_coverage(const std::vector<SafetensorsEntry>& entries, uint64_t data_bytes) {
+  uint64_t covered = 0;
+  for (const SafetensorsEntry* entry : sorted(entries, [](const auto*a, const auto*b) {
+         return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+       })) {
+    check(entry->begin >= covered,
+          "{} begins at byte {} of the data and overlaps what ends at byte {}", shown(entry->name),
+          entry->begin, covered);
+    check(entry->begin == covered, "bytes {} to {} of the data, before {}, belong to nothing",
+          covered, entry->begin, shown(entry->name));
+    check(entry->end <= data_bytes,
+          "{} ends at byte {} of the data, but the file has only {} of them", shown(entry->name),
+          entry->end, data_bytes);
+    covered = entry->end;
+  }
+  check(covered == data_bytes, "the last array ends at byte {} of the data, but there are {}",
+        covered, data_bytes);
+}
+
+}  // namespace
+
+SafetensorsHeader read_header(const Source& source) {
+  check(source.size() >= length_bytes, "has {} bytes, the length of the header alone takes {}",
+        source.size(), length_bytes);
+  uint64_t header_bytes = 0;
+  source.read(0, &header_bytes, length_bytes);
+  check(header_bytes <= max_header, "the header's length is given as {} bytes, {} are allowed",
+        header_bytes, max_header);
+  check(header_bytes <= source.size() - length_bytes,
+        "the header's length is given as {} bytes, the file ends after {}", header_bytes,
+        source.size() - length_bytes);
+  // Copied first: another program may write to a mapped file while it is parsed.
+  std::string text(static_cast<size_t>(header_bytes), '\0');
+  source.read(length_bytes, text.data(), text.size());
+
+  HeaderReader header = parsed(text);
+  const uint64_t data = length_bytes + header_bytes;
+  check_names(header.entries);
+  check_coverage(header.entries, source.size() - data);
+  return {std::move(header.entries), std::move(header.metadata), data};
+}
+
+std::string make_header(std::vector<SafetensorsEntry>& entries,
+                        const std::map<std::string, std::string>& metadata) {
+  std::vector<SafetensorsEntry*> order(entries.size());
+  std::ranges::transform(entries, order.begin(), [](auto& entry) { return &entry; });
+  std::ranges::stable_sort(order, std::greater{}, [](auto* entry) { return size_of(entry->type); });
+  uint64_t offset = 0;
+  for (SafetensorsEntry* entry : order) {
+    entry->begin = offset;
+    entry->end = offset += static_cast<uint64_t>(entry->shape.numel()) * size_of(entry->type);
+  }
+
+  std::vector<std::string> fields;
+  if (!metadata.empty()) {
+    std::vector<std::string> texts;
+    for (const auto& [key, text] : metadata)
+      texts.push_back(json_string(key) + ":" + json_string(text));
+    fields.push_back(fmt::format("\"{}\":{{{}}}", metadata_key, fmt::join(texts, ",")));
+  }
+  for (const SafetensorsEntry& entry : entries)
+    fields.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
+                                 json_string(entry.name), name(entry.type),
+                                 fmt::join(entry.shape, ","), entry.begin, entry.end));
+  std::string header = fmt::format("{{{}}}", fmt::join(fields, ","));
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  check(header.size() <= max_header, "save_safetensors: a header of {} bytes, {} are allowed",
+        header.size(), max_header);
+  const uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), length_bytes) + header;
+}
+
+}  // namespace gradus::io
