@@ -107,7 +107,7 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp
+LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp tests/io/exchange.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% $(LAB_MAINS),$(call find,tests))
 # The tests that depend on compiler, machine and threads most: the kernels, the invariants, the gradients
 # of all ops and layers, what trains. They are a program of their own, for where all would take hours.
@@ -272,7 +272,7 @@ $(B)/ready-lint $(B)/ready-bench: | $(B)/ready-gpt
 $(B)/ready-peers: | $(B)/ready-bench
 $(B)/ready-docs $(B)/ready-coverage: | $(B)/ready-gpt
 $(B)/ready-browser: | $(B)/ready-docs
-NEED_TEST := ready test test-core tsan-here coverage-here gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps
+NEED_TEST := ready test test-core tsan-here coverage-here gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps exchange
 $(B)/ready-gpt:  | $(if $(filter $(NEED_TEST),$(MAKECMDGOALS)),$(B)/ready-test)
 
 # What a program outside needs to build against the installed library, wherever that is moved to.
@@ -399,11 +399,17 @@ docs-check: docs | $(B)/ready-browser ## Read the whole site in headless Chromiu
 data: ## Fetch tinyshakespeare into data/ (or copy it from $GRADUS_DATA)
 	@bash data/fetch.sh
 
+need_pytorch = $(PYTHON) -c 'import torch, numpy, safetensors' 2>/dev/null || { \
+  echo "$(PYTHON) lacks PyTorch: pip install torch numpy safetensors, or PYTHON=another one" >&2; exit 1; }
+
 reference: $(TEST_PROGRAM) op-list ## Let PyTorch evaluate the table of ops again; PYTHON=... to choose one that has it
-	@$(PYTHON) -c 'import torch, numpy, safetensors' 2>/dev/null || { \
-	  echo "$(PYTHON) lacks PyTorch: pip install torch numpy safetensors, or PYTHON=another one" >&2; exit 1; }
+	@$(need_pytorch)
 	@$(call quietly,OpTable.WritesTheCasesForPyTorch)
 	@$(PYTHON) tests/reference/make_reference.py $(B)/ops_*.cases.safetensors
+
+exchange: $(B)/io/exchange ## Exchange files with PyTorch, NumPy and Hugging Face's library; PYTHON=... that has them
+	@$(need_pytorch)
+	@$(PYTHON) tests/reference/exchange.py $< $(ARGS)
 
 op-list: $(TEST_PROGRAM) ## Write docs/ops.md, the list of ops, from the table of cases
 	@$(call quietly,OpTable.TheListInTheDocumentationIsMadeFromIt) || true
@@ -448,3 +454,4 @@ help: ## Show this list
 
 FORCE:
 .PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
+.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers clean help FORCE
