@@ -1,16 +1,19 @@
 #include "gradus/io/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
-#include <utility>
+#include <vector>
 
 #include "gradus/error.h"
+#include "io/failpoint.h"
 
 namespace gradus::io {
 namespace fs = std::filesystem;
@@ -26,11 +29,22 @@ auto uninterrupted(Call call) {
     if (const auto result = call(); result != -1 || errno != EINTR) return result;
 }
 
+// The same for calls that a written file depends on, which a test can break by their name.
+template <class Call>
+auto breakable(const char* name, Call call) -> decltype(call()) {
+  if (const Failpoint test = failpoint.load(std::memory_order_relaxed); test != nullptr)
+    if (const int error = test(name); error != 0) {
+      errno = error;
+      return -1;
+    }
+  return uninterrupted(call);
+}
+
 // Reads and writes go in pieces: some systems refuse 2 GB at once, and any may transfer less.
 size_t piece(size_t bytes) { return std::min(bytes, size_t{1} << 30); }
 
 int open_or_fail(const char* verb, const fs::path& named, const fs::path& opened, int flags) {
-  const int number = uninterrupted([&] { return ::open(opened.c_str(), flags | O_CLOEXEC, 0666); });
+  const int number = uninterrupted([&] { return ::open(opened.c_str(), flags | O_CLOEXEC); });
   check(number != -1, "{}: {}: {}", verb, named.string(), reason());
   return number;
 }
@@ -42,32 +56,107 @@ fs::path destination(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   check(!fs::is_directory(status), "write: {}: is a directory", path.string());
-  if (status.type() == fs::file_type::not_found) return path;
-  check(fs::status_known(status), "write: {}: {}", path.string(), error.message());
-  check(fs::is_regular_file(status), "write: {}: is not a regular file", path.string());
-  return fs::canonical(path);
+  if (status.type() != fs::file_type::not_found) {
+    check(fs::status_known(status), "write: {}: {}", path.string(), error.message());
+    check(fs::is_regular_file(status), "write: {}: is not a regular file", path.string());
+  }
+  return real_path(path);
 }
 
-// A name beside the file that no other process or thread uses now.
-fs::path temporary_name(const fs::path& path) {
+// A file's directory, as the system takes it.
+fs::path directory_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// ---- temporary files ----
+
+// False if another process holds the file. A file system without locks says so, and is believed.
+bool lock(int file) {
+  return uninterrupted([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) == 0;
+}
+
+std::string temporary_prefix(const fs::path& path) { return path.filename().string() + ".tmp-"; }
+
+// FILE.tmp-123-0, and nothing that a person would have called so.
+bool is_temporary_name(const std::string& name, const std::string& prefix) {
+  if (!name.starts_with(prefix)) return false;
+  const std::string_view rest = std::string_view(name).substr(prefix.size());
+  constexpr const char* digits = "0123456789";
+  const size_t dash = rest.find_first_not_of(digits);
+  return dash != 0 && dash != rest.npos && rest[dash] == '-' && dash + 1 < rest.size() &&
+         rest.find_first_not_of(digits, dash + 1) == rest.npos;
+}
+
+// Removes the temporary files of writers that are gone, as their locks are. Whatever stands in the
+// way of that is no reason not to write.
+void remove_stale_temporaries(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator entry(directory_of(path), error), end; !error && entry != end;
+       entry.increment(error))
+    if (is_temporary_name(entry->path().filename().string(), prefix))
+      found.push_back(entry->path());
+  for (const fs::path& name : found) {
+    const int file = ::open(name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file == -1) continue;
+    const Descriptor descriptor(file);
+    if (lock(file)) ::unlink(name.c_str());
+  }
+}
+
+// A new file beside the other one, under a name that nobody uses: another container may have a
+// process of the same number. Between its making and its locking someone may take it for a stale
+// one and remove it; then the next name is tried.
+Descriptor make_temporary(const fs::path& path, fs::path& name) {
+  remove_stale_temporaries(path);
   static std::atomic<int> count = 0;
-  return fmt::format("{}.tmp-{}-{}", path.string(), ::getpid(), count++);
+  for (;;) {
+    name = directory_of(path) / fmt::format("{}{}-{}", temporary_prefix(path), ::getpid(), count++);
+    const int file = breakable("open", [&] {
+      return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    });
+    if (file == -1 && errno == EEXIST) continue;
+    check(file != -1, "write: {}: {}", path.string(), reason());
+    Descriptor descriptor(file);
+    if (!lock(file) && errno == EWOULDBLOCK) continue;
+    struct stat status {};
+    if (::fstat(file, &status) == 0 && status.st_nlink == 0) continue;
+    return descriptor;
+  }
+}
+
+// ---- renaming ----
+
+// Exchanges two names in one step; false, with errno set, where that cannot be.
+bool exchange(const fs::path& a, const fs::path& b) {
+  return breakable("exchange", [&] {
+#ifdef RENAME_EXCHANGE
+           return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE);
+#else
+           errno = ENOSYS;
+           return -1;
+#endif
+         }) == 0;
+}
+
+bool rename(const char* call, const fs::path& from, const fs::path& to) {
+  return breakable(call, [&] { return ::rename(from.c_str(), to.c_str()); }) == 0;
 }
 
 // Renaming changes the directory, which has to reach the disk as well.
 void sync_directory(const fs::path& path) {
-  const fs::path directory = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor descriptor(open_or_fail("write", path, directory, O_RDONLY | O_DIRECTORY));
-  const bool done = uninterrupted([&] { return ::fsync(descriptor.number()); }) == 0;
+  const Descriptor descriptor(
+      open_or_fail("write", path, directory_of(path), O_RDONLY | O_DIRECTORY));
+  const bool done = breakable("fsync directory", [&] { return ::fsync(descriptor.number()); }) == 0;
   // EINVAL: a file system that keeps no directories on a disk.
   check(done || errno == EINVAL, "write: {}: {}", path.string(), reason());
 }
 
 }  // namespace
 
-bool Descriptor::close() {
-  const int number = std::exchange(number_, -1);
-  return number == -1 || ::close(number) == 0 || errno == EINTR;
+Descriptor::~Descriptor() {
+  if (number_ != -1) ::close(number_);
 }
 
 // Without O_NONBLOCK, opening a named pipe would wait for someone to write to it.
@@ -96,9 +185,7 @@ void InputFile::read(uint64_t offset, void* buffer, size_t bytes) const {
 }
 
 OutputFile::OutputFile(const fs::path& path)
-    : path_(destination(path)),
-      temporary_(temporary_name(path_)),
-      descriptor_(open_or_fail("write", path, temporary_, O_WRONLY | O_CREAT | O_EXCL)) {}
+    : path_(destination(path)), descriptor_(make_temporary(path_, temporary_)) {}
 
 OutputFile::~OutputFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
@@ -108,19 +195,50 @@ void OutputFile::write(const void* data, size_t bytes) {
   const char* in = static_cast<const char*>(data);
   while (bytes > 0) {
     const auto count =
-        uninterrupted([&] { return ::write(descriptor_.number(), in, piece(bytes)); });
+        breakable("write", [&] { return ::write(descriptor_.number(), in, piece(bytes)); });
     check(count >= 0, "write: {}: {}", path_.string(), reason());
     in += count;
     bytes -= static_cast<size_t>(count);
   }
 }
 
+// Nothing is left for close() to report after this, so the file, and with it the lock, stays open.
+void OutputFile::sync() {
+  const bool done = breakable("fsync", [&] { return ::fsync(descriptor_.number()); }) == 0;
+  check(done, "write: {}: {}", path_.string(), reason());
+}
+
 void OutputFile::commit() {
-  const bool synced = uninterrupted([&] { return ::fsync(descriptor_.number()); }) == 0;
-  check(synced && descriptor_.close() && ::rename(temporary_.c_str(), path_.c_str()) == 0,
-        "write: {}: {}", path_.string(), reason());
+  sync();
+  check(rename("rename", temporary_, path_), "write: {}: {}", path_.string(), reason());
   temporary_.clear();
   sync_directory(path_);
+}
+
+// Both files are whole on the disk, so after a power failure any order of the renamings will do.
+void OutputFile::commit_keeping(const fs::path& previous) {
+  sync();
+  const auto must = [&](bool done) { check(done, "write: {}: {}", path_.string(), reason()); };
+  if (exchange(temporary_, path_)) {
+    // ENOENT: another writer of this file took the old one, which nobody locks, for a stale one.
+    must(rename("keep", temporary_, previous) || errno == ENOENT);
+  } else {
+    must(errno == ENOENT || rename("keep", path_, previous));
+    must(rename("rename", temporary_, path_));
+  }
+  temporary_.clear();
+  sync_directory(path_);
+}
+
+fs::path real_path(fs::path path) {
+  constexpr int most_links = 40;  // as many as Linux follows
+  std::error_code error;
+  for (int i = 0; i < most_links && fs::is_symlink(path, error); ++i) {
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;  // the target alone, if it is absolute
+  }
+  return path;
 }
 
 std::string read_file(const fs::path& path, uint64_t limit) {

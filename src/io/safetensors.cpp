@@ -30,7 +30,7 @@ void write(OutputFile& file, const StoredArray& array) {
 }
 
 template <class S>
-void save(const std::filesystem::path& path, const S& state) {
+void write(OutputFile& file, const S& state) {
   std::unordered_set<std::string_view> names = {"__metadata__"};
   std::vector<SafetensorsEntry> entries;
   for (const auto& array : state.arrays) {
@@ -44,9 +44,14 @@ void save(const std::filesystem::path& path, const S& state) {
   // Where several begin, all but the last are empty.
   std::ranges::stable_sort(order, {}, [&](size_t i) { return entries[i].begin; });
 
-  OutputFile file(path);
   file.write(header.data(), header.size());
   for (const size_t i : order) write(file, state.arrays[i].value);
+}
+
+template <class S>
+void save(const std::filesystem::path& path, const S& state) {
+  OutputFile file(path);
+  write(file, state);
   file.commit();
 }
 
@@ -92,6 +97,7 @@ void save_safetensors(const std::filesystem::path& path, const State& state) { s
 void save_safetensors(const std::filesystem::path& path, const StoredState& state) {
   save(path, state);
 }
+void write_safetensors(OutputFile& file, const State& state) { write(file, state); }
 
 State load_safetensors(const std::filesystem::path& path) {
   const InputFile file(path);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace gradus::io {
 
@@ -15,15 +16,14 @@ class Descriptor {
  public:
   /// Takes over a file that is open.
   explicit Descriptor(int number) : number_(number) {}
-  /// Closes the file, if close() has not.
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  /// The file goes over to the new one.
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  /// Closes the file.
+  ~Descriptor();
+  Descriptor& operator=(Descriptor&&) = delete;
 
   /// For the system's calls.
   int number() const { return number_; }
-  /// Closes the file now; false, with errno set, if the system reports that its bytes were lost.
-  bool close();
 
  private:
   int number_;
@@ -55,6 +55,10 @@ class InputFile {
 /// then renames it. Whoever looks, even after a power failure, finds the old file or the new one,
 /// never half of one. Without commit(), and after any error, the temporary file is removed and the
 /// old file stays. A symbolic link keeps pointing where it does.
+///
+/// The temporary file is called FILE.tmp-PROCESS-NUMBER and is locked (flock) while its writer
+/// lives. One that is not locked was left by a process that was killed; the next writer of FILE
+/// removes it.
 class OutputFile {
  public:
   /// \throws Error if the file cannot be created, or if `path` is a directory or a device.
@@ -67,11 +71,20 @@ class OutputFile {
   /// Makes the file appear; nothing can be written after it. \throws Error if the system could not
   /// store it or rename it.
   void commit();
+  /// The same, and the file that had the name until now goes on under the name `previous`, in the
+  /// same directory. The two are exchanged in one step, so that there is always a whole file under
+  /// `path`; on a file system that cannot do this (FAT, NFS) there is none for a moment between two
+  /// renamings, in which the old one already is `previous`. \throws Error as commit().
+  void commit_keeping(const std::filesystem::path& previous);
 
  private:
+  void sync();
   std::filesystem::path path_, temporary_;
   Descriptor descriptor_;
 };
+
+/// Where a file of this name lies or would lie, once all symbolic links are followed.
+std::filesystem::path real_path(std::filesystem::path path);
 
 /// All bytes of a regular file. \throws Error like InputFile, or if there are more than `limit`.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 30);

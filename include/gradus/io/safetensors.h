@@ -14,6 +14,8 @@
 
 namespace gradus::io {
 
+class OutputFile;
+
 /// Everything that a file holds: arrays with names, in an order that saving and loading keep, and
 /// short texts (a step, a random state, a configuration).
 struct State {
@@ -51,6 +53,8 @@ void save_safetensors(const std::filesystem::path& path, const State& state);
 /// The same in the elements of a stored state. A file of Hugging Face's library that is opened as a
 /// SafetensorsFile and written again is the same to the last byte.
 void save_safetensors(const std::filesystem::path& path, const StoredState& state);
+/// Writes the bytes of save_safetensors to a file that the caller commits. \throws Error as that.
+void write_safetensors(OutputFile& file, const State& state);
 
 /// Reads a state. F32, F64, I64 and BOOL keep their type; F16 and BF16 become float32; I32, I16,
 /// I8, U32, U16 and U8 become int64 (SafetensorsFile keeps the types of the file). No number in the
