@@ -36,8 +36,9 @@ void check_unchanged(const CLI::App& app, const GptFlags& flags, const char* nam
 void continue_from_checkpoint(const CLI::App& app, GptFlags& flags) {
   const GptFlags given = flags;
   flags.checkpoint = io::load_safetensors(flags.load);
-  flags.model = models::model_config(*flags.checkpoint);
-  flags.training = models::training_config(*flags.checkpoint);
+  const models::TrainingRecord record = models::training_record(*flags.checkpoint);
+  flags.model = record.model;
+  flags.training = record.training;
   if (app.count("--data") == 0) flags.data = flags.checkpoint->metadata["data.name"];
   const auto& training = flags.training;
   check_unchanged(app, flags, "--batch", given.training.batch, training.batch);

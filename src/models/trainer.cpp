@@ -1,7 +1,8 @@
 #include "gradus/models/trainer.h"
 
-#include <charconv>
 #include <cmath>
+
+#include "models/record.h"
 
 namespace gradus::models {
 
@@ -78,99 +79,23 @@ double Trainer::validation_loss(size_t most_batches) {
 
 namespace {
 
-constexpr const char* format = "gradus.gpt.1";
-
-// Every value of a configuration that is a text in a checkpoint, under its name.
-template <class Config, class F>
-void each_model_value(Config& c, F f) {
-  f("model.vocabulary", c.vocabulary);
-  f("model.context", c.context);
-  f("model.layers", c.layers);
-  f("model.heads", c.heads);
-  f("model.width", c.width);
-  f("model.bias", c.bias);
-  f("model.dropout", c.dropout);
-  f("model.norm", c.norm);
-}
-template <class Config, class F>
-void each_training_value(Config& c, F f) {
-  f("training.steps", c.steps);
-  f("training.batch", c.batch);
-  f("training.learning_rate", c.learning_rate);
-  f("training.warmup", c.warmup);
-  f("training.clip", c.clip);
-  f("training.seed", c.seed);
-  f("training.beta1", c.adamw.beta1);
-  f("training.beta2", c.adamw.beta2);
-  f("training.epsilon", c.adamw.epsilon);
-  f("training.weight_decay", c.adamw.weight_decay);
-}
-
-// Numbers as the shortest text that reads back as the same number; choices as their place in the
-// enum.
-template <class T>
-auto as_number(const T& value) {
-  if constexpr (std::is_enum_v<T>)
-    return static_cast<int>(value);
-  else
-    return value;
-}
-
-template <class T>
-void read(const io::State& state, const std::string& name, T& value) {
-  const auto text = state.metadata.find(name);
-  check(text != state.metadata.end(), "checkpoint: there is no {}", name);
-  auto number = as_number(value);
-  const char *begin = text->second.data(), *end = begin + text->second.size();
-  const auto [stop, error] = std::from_chars(begin, end, number);
-  check(error == std::errc() && stop == end, "checkpoint: {} is '{}'", name, text->second);
-  if constexpr (std::is_enum_v<T>)
-    check(number == 0 || number == 1, "checkpoint: {} is {}", name, number);
-  value = static_cast<T>(number);
-}
-
-template <class Config, class Each>
-Config read_config(const io::State& state, Each each) {
-  const auto found = state.metadata.find("format");
-  check(found != state.metadata.end() && found->second == format,
-        "checkpoint: this file holds no GPT in training");
-  Config config;
-  each(config, [&](const char* name, auto& value) { read(state, name, value); });
-  config.validate();
-  return config;
-}
-
-// A checkpoint's arrays: the moments of the optimiser under this prefix, all others are weights.
+// Arrays of a checkpoint whose name begins so are moments of the optimiser; all others are weights.
 constexpr std::string_view moment_prefix = "adamw.";
 
-std::vector<NamedArray> weights_of(const io::State& state) {
-  std::vector<NamedArray> weights;
+// Those of one kind, under the names that the model or the optimiser knows them by.
+std::vector<NamedArray> arrays_of(const io::State& state, bool moments) {
+  std::vector<NamedArray> result;
   for (const auto& [name, value] : state.arrays)
-    if (!name.starts_with(moment_prefix)) weights.push_back({name, value});
-  return weights;
-}
-
-std::vector<NamedArray> moments_of(const io::State& state) {
-  std::vector<NamedArray> moments;
-  for (const auto& [name, value] : state.arrays)
-    if (name.starts_with(moment_prefix))
-      moments.push_back({name.substr(moment_prefix.size()), value});
-  return moments;
+    if (name.starts_with(moment_prefix) == moments)
+      result.push_back({moments ? name.substr(moment_prefix.size()) : name, value});
+  return result;
 }
 
 }  // namespace
 
-GPTConfig model_config(const io::State& checkpoint) {
-  return read_config<GPTConfig>(checkpoint, [](auto& c, auto f) { each_model_value(c, f); });
-}
-TrainingConfig training_config(const io::State& checkpoint) {
-  return read_config<TrainingConfig>(checkpoint,
-                                     [](auto& c, auto f) { each_training_value(c, f); });
-}
-
 GPT load_model(const io::State& checkpoint, Generator& generator) {
-  GPT model(model_config(checkpoint), generator);
-  model.load_state(weights_of(checkpoint));
+  GPT model(training_record(checkpoint).model, generator);
+  model.load_state(arrays_of(checkpoint, false));
   model.train(false);
   return model;
 }
@@ -179,29 +104,29 @@ io::State Trainer::state() {
   io::State state{.arrays = model_.state(), .metadata = {}};
   for (const auto& [name, moment] : optimizer_.state())
     state.arrays.push_back({std::string(moment_prefix) + name, moment});
-  const auto write = [&](const char* name, const auto& value) {
-    state.metadata[name] = fmt::format("{}", as_number(value));
-  };
-  state.metadata["format"] = format;
-  each_model_value(model_.config(), write);
-  each_training_value(training_, write);
-  write("progress.step", steps_done_);
-  write("progress.weights_and_dropout", weights_and_dropout_.position());
-  write("progress.batches", batches_.position());
+  write_record({.model = model_.config(),
+                .training = training_,
+                .step = steps_done_,
+                .dropout_position = weights_and_dropout_.position(),
+                .batch_position = batches_.position()},
+               state);
   return state;
 }
 
 void Trainer::load_state(const io::State& state) {
-  int64_t step = 0;
-  uint64_t dropout_position = 0, batch_position = 0;
-  read(state, "progress.step", step);
-  read(state, "progress.weights_and_dropout", dropout_position);
-  read(state, "progress.batches", batch_position);
-  model_.load_state(weights_of(state));
-  optimizer_.load_state(moments_of(state), step);
-  steps_done_ = step;
-  weights_and_dropout_.set_position(dropout_position);
-  batches_.set_position(batch_position);
+  const TrainingRecord record = training_record(state);
+  const std::string differences = config_differences(record.model, model_.config()) +
+                                  nn::differences(state.arrays, this->state().arrays);
+  check(differences.empty(), "checkpoint: it is of another model than this one:{}", differences);
+  check(record.training.seed == training_.seed,
+        "checkpoint: it was trained with the seed {}, here it is {}", record.training.seed,
+        training_.seed);
+  // Nothing below this line fails.
+  model_.load_state(arrays_of(state, false));
+  optimizer_.load_state(arrays_of(state, true), record.step);
+  steps_done_ = record.step;
+  weights_and_dropout_.set_position(record.dropout_position);
+  batches_.set_position(record.batch_position);
 }
 
 }  // namespace gradus::models

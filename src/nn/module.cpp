@@ -82,29 +82,41 @@ std::vector<NamedArray> Module::state() {
 }
 
 void Module::load_state(const std::vector<NamedArray>& state) {
-  std::map<std::string, Array> given;
-  for (const NamedArray& entry : state) given.emplace(entry.name, entry.value);
-  std::vector<std::pair<Tensor, Array>> copies;
-  std::string differences;
-  for (const auto& [name, tensor] : named_parameters()) {
-    const auto entry = given.extract(name);
+  const std::string found = differences(state, this->state());
+  check(found.empty(), "load: the state does not fit the model:{}", found);
+  std::map<std::string_view, const Array*> given;
+  for (const auto& [name, value] : state) given.emplace(name, &value);
+  const NoGrad guard;
+  for (auto& [name, tensor] : named_parameters()) tensor.mutable_value().copy_from(*given.at(name));
+}
+
+std::string differences(const std::vector<NamedArray>& given, const std::vector<NamedArray>& own) {
+  std::map<std::string_view, const Array*> left;
+  for (const auto& [name, value] : given) left.emplace(name, &value);
+  const auto described = [](const Array& a) {
+    return fmt::format("{} {}", gradus::name(a.dtype()), a.shape());
+  };
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : own) {
+    const auto entry = left.extract(name);
     if (entry.empty()) {
-      differences += fmt::format("\n  {} {} is missing", name, tensor.shape());
+      lines.push_back(fmt::format("{} {} is missing", name, value.shape()));
       continue;
     }
-    const Array& value = entry.mapped();
-    copies.emplace_back(tensor, value);
-    if (!(value.shape() == tensor.shape()) || value.dtype() != tensor.dtype())
-      differences +=
-          fmt::format("\n  {} is {} {}, the model's is {} {}", name, gradus::name(value.dtype()),
-                      value.shape(), gradus::name(tensor.dtype()), tensor.shape());
+    const Array& other = *entry.mapped();
+    if (!(other.shape() == value.shape()) || other.dtype() != value.dtype())
+      lines.push_back(
+          fmt::format("{} is {}, the model's is {}", name, described(other), described(value)));
   }
-  for (const auto& [name, value] : given)
-    differences += fmt::format("\n  {} {} is not part of the model", name, value.shape());
-  check(differences.empty(), "load: the state does not fit the model:{}", differences);
+  for (const auto& [name, value] : left)
+    lines.push_back(
+        fmt::format("{:?} {} is not part of the model", name.substr(0, 80), value->shape()));
 
-  const NoGrad guard;
-  for (auto& [tensor, value] : copies) tensor.mutable_value().copy_from(value);
+  constexpr size_t most = 40;
+  std::string text;
+  for (size_t i = 0; i < std::min(lines.size(), most); ++i) text += "\n  " + lines[i];
+  if (lines.size() > most) text += fmt::format("\n  and {} more", lines.size() - most);
+  return text;
 }
 
 }  // namespace gradus::nn

@@ -151,9 +151,9 @@ TEST(Trainer, RefusesDamagedTexts) {
   state.metadata.erase("progress.step");
   EXPECT_THROW(trainer.load_state(state), Error);
   state.metadata["model.heads"] = "5";  // does not divide the width
-  EXPECT_THROW(model_config(state), Error);
+  EXPECT_THROW(training_record(state), Error);
   state.metadata.erase("format");
-  EXPECT_THROW(training_config(state), Error);
+  EXPECT_THROW(training_record(state), Error);
 }
 
 TEST(Trainer, ReadsItsConfigurationsBack) {
@@ -162,10 +162,10 @@ TEST(Trainer, ReadsItsConfigurationsBack) {
   training.learning_rate = 0.1 + 0.2;  // a number with no short decimal
   Trainer trainer(small_model(text), training, text);
   const io::State state = trainer.state();
-  EXPECT_EQ(model_config(state).dropout, 0.1);
-  EXPECT_EQ(model_config(state).width, 24);
-  EXPECT_EQ(training_config(state).learning_rate, 0.1 + 0.2);
-  EXPECT_EQ(training_config(state).seed, 7u);
+  EXPECT_EQ(training_record(state).model.dropout, 0.1);
+  EXPECT_EQ(training_record(state).model.width, 24);
+  EXPECT_EQ(training_record(state).training.learning_rate, 0.1 + 0.2);
+  EXPECT_EQ(training_record(state).training.seed, 7u);
 }
 
 TEST(Trainer, ALoadedModelPredictsAsTheTrainedOne) {

@@ -148,7 +148,7 @@ TEST(LoadState, ListsEveryDifferenceAndChangesNothing) {
             "\n  layers.0.bias [3] is missing"
             "\n  layers.1.weight is float32 [3, 4], the model's is float32 [3, 3]"
             "\n  norm.bias is float64 [3], the model's is float32 [3]"
-            "\n  head.weight [5, 3] is not part of the model");
+            "\n  \"head.weight\" [5, 3] is not part of the model");
   const std::vector<NamedArray> after = state_of(net);
   for (size_t i = 0; i < before.size(); ++i)
     EXPECT_TRUE(same_bits(after[i].value, before[i].value)) << before[i].name;

@@ -50,11 +50,16 @@ class Trainer {
   /// context: over all of it, or over its first few batches as a quick estimate. Changes nothing.
   double validation_loss(size_t most_batches = SIZE_MAX);
 
-  /// Parameters under their own names, moments under adamw.m. and adamw.v., and as text the sizes,
-  /// step and random positions. No clock, no thread count: the same training gives the same bytes.
+  /// Everything that the next step depends on, for io::save_checkpoint: parameters under their own
+  /// names, moments under adamw.m. and adamw.v., and as texts the sizes, how it is trained, and a
+  /// TrainingRecord's step and positions. No clock, no thread count: the same training gives the
+  /// same bytes.
   io::State state();
-  /// Continues from a saved state. \throws Error that lists every tensor that is missing or of
-  /// another shape; then nothing has been changed.
+  /// Continues from a saved state: with this trainer's TrainingConfig, which may ask for more steps
+  /// or another learning rate. \throws Error if a text is damaged (see training_record), if the
+  /// seed is another one, or if the state is of another model; then it lists what differs: sizes,
+  /// tensors and moments that are missing, not expected, or of another shape or dtype. After an
+  /// error nothing has been changed.
   void load_state(const io::State& state);
 
   /// The model as it is now.
@@ -71,14 +76,27 @@ class Trainer {
   int64_t steps_done_ = 0;
 };
 
-/// The sizes of the model in a checkpoint, from its texts. \throws Error if it is not a checkpoint
-/// of a GPT or a value is damaged.
-GPTConfig model_config(const io::State& checkpoint);
-/// How the model in a checkpoint was trained. \throws Error as model_config.
-TrainingConfig training_config(const io::State& checkpoint);
+/// What the texts of a checkpoint say: which model, how it is trained, and how far it has come. The
+/// state of a random generator is its seed, its stream and a position in it; the windows of text
+/// are drawn from a stream of their own, so the place in the data is a position as well.
+struct TrainingRecord {
+  GPTConfig model;                ///< its sizes
+  TrainingConfig training;        ///< how it is trained
+  int64_t step = 0;               ///< steps made
+  uint64_t dropout_position = 0;  ///< in the stream of weights and dropout
+  uint64_t batch_position = 0;    ///< in the stream that chooses windows of text
+};
+
+/// Reads the texts of a checkpoint and believes none of them: afterwards both configurations are
+/// valid, and a model of these sizes has no more parameters than the file holds numbers, so making
+/// it takes no more memory than the file's size suggests. It does not say that the arrays are those
+/// of the model; load_state and load_model do. Takes as long as reading the texts. \throws Error if
+/// it is no checkpoint of a GPT, or one of another format, or if a text is missing, no number, or
+/// out of range: "checkpoint: model.layers is "four"".
+TrainingRecord training_record(const io::State& checkpoint);
 
 /// The model of a checkpoint, for writing: no optimiser, no corpus. The generator must outlive it.
-/// \throws Error as model_config, and as Module::load_state.
+/// \throws Error as training_record, and as Module::load_state.
 GPT load_model(const io::State& checkpoint, Generator& generator);
 
 }  // namespace gradus::models

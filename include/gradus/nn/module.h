@@ -46,6 +46,11 @@ class Visitor {
 /// A parameter and its path from the root of the tree.
 using NamedParameter = std::pair<std::string, Tensor>;
 
+/// How `given` arrays differ from those that a model has: a line for each that is missing, not
+/// expected, or of another shape or dtype ("\n  weight is float32 [72, 24], the model's is float32
+/// [96, 32]"), up to 40 and then how many more. Empty if all names, shapes and dtypes agree.
+std::string differences(const std::vector<NamedArray>& given, const std::vector<NamedArray>& own);
+
 /// The base of layers and models. Modules are moved, not copied: a copy would silently share its
 /// weights.
 class Module {
@@ -81,8 +86,8 @@ class Module {
   /// The parameters' values under their names, for io::save_safetensors. They are the parameters'
   /// own memory, not copies: a later step changes them.
   std::vector<NamedArray> state();
-  /// Copies values into the parameters of the same names. \throws Error that lists every parameter
-  /// that is missing, not expected, or of another shape or dtype; then nothing has been changed.
+  /// Copies values into the parameters of the same names. \throws Error with the differences(), if
+  /// there are any; then nothing has been changed.
   void load_state(const std::vector<NamedArray>& state);
 
  private:
