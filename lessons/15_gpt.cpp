@@ -72,7 +72,9 @@ gives 0.47.}
 \section lesson_15_output All that it prints
 
 With `--quick`: a smaller model and 400 steps. The run itself is `make gpt`; Ctrl-C stops it
-cleanly, and `--load` continues it.
+cleanly, and `--load` continues it to the bits of a run that was never stopped. A step is a function
+of the weights, the optimiser's moments and two places in random streams, and the checkpoint holds
+just these. It is saved every 100 steps as well, so a run that is killed loses no more than that.
 
 \output{15_gpt}
 \program{15_gpt}
@@ -274,6 +276,9 @@ History learn(Lesson& lesson, models::Trainer& trainer, const data::Corpus& corp
                  fmt::format("{:.2f}", std::log(static_cast<double>(c.vocabulary))),
                  fmt::format("Each of the {0} letters gets about 1/{0}, and -log(1/{0}) = log {0}.",
                              c.vocabulary));
+  if (!lesson.contract())
+    lesson.say("It is saved every {} steps as {}. Whatever ends it, --load goes on from there.",
+               flags.save_every, flags.save);
   lesson.say("After some steps it is asked to write:");
   lesson.unchecked();
   History history = train(lesson, trainer, corpus, flags);
@@ -451,6 +456,8 @@ bool teach(Lesson& lesson, GptFlags& flags) {
   const bool is_new = !flags.checkpoint;
   if (!is_new) trainer.load_state(*flags.checkpoint);
   flags.checkpoint.reset();
+  if (!flags.load_note.empty())
+    lesson.say("{} It goes on from step {}.", flags.load_note, trainer.steps_done());
 
   if (is_new) the_model(lesson, flags.model);
   History history;
@@ -464,6 +471,8 @@ bool teach(Lesson& lesson, GptFlags& flags) {
   if (to_the_end || lesson.verbose()) show_heads(lesson, model, corpus);
   let_it_write(lesson, model, corpus, flags);
   if (to_the_end && flags.data == "tales") count_sentences(lesson, model, corpus, flags);
+  check(history.save_error.empty(), "step {} is not saved: {}", trainer.steps_done(),
+        history.save_error);
   if (!lesson.contract() && std::filesystem::exists(flags.save))
     lesson.say("The checkpoint is {}; --load continues it.", flags.save);
   if (!to_the_end) return !history.interrupted;

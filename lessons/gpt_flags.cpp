@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "gradus/io/checkpoint.h"
+
 namespace gradus::lessons {
 namespace {
 
@@ -35,11 +37,18 @@ void check_unchanged(const CLI::App& app, const GptFlags& flags, const char* nam
 
 void continue_from_checkpoint(const CLI::App& app, GptFlags& flags) {
   const GptFlags given = flags;
-  flags.checkpoint = io::load_safetensors(flags.load);
+  io::Checkpoint found = io::load_checkpoint(flags.load);
+  flags.checkpoint = std::move(found.state);
+  flags.load_note = std::move(found.note);
   const models::TrainingRecord record = models::training_record(*flags.checkpoint);
   flags.model = record.model;
   flags.training = record.training;
-  if (app.count("--data") == 0) flags.data = flags.checkpoint->metadata["data.name"];
+  if (app.count("--data") == 0) {
+    const auto name = flags.checkpoint->metadata.find("data.name");
+    check(name != flags.checkpoint->metadata.end(),
+          "{} does not say which text it was trained on: continue it with --data", flags.load);
+    flags.data = name->second;
+  }
   const auto& training = flags.training;
   check_unchanged(app, flags, "--batch", given.training.batch, training.batch);
   check_unchanged(app, flags, "--lr", given.training.learning_rate, training.learning_rate);
@@ -122,7 +131,6 @@ void add_gpt_flags(CLI::App& app, GptFlags& flags) {
       ->type_name("FILE")
       ->group("Checkpoints");
   size("--save-every", flags.save_every, 100'000'000, "Save every N steps as well")
-      ->default_str("")
       ->group("Checkpoints");
   app.add_option("--load", flags.load, "Continue, or write if it is done")
       ->default_str("")

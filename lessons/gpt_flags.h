@@ -20,11 +20,12 @@ struct GptFlags {
   std::string data = "tales";  ///< a file, "tales" or "shakespeare"
   models::GPTConfig model;
   models::TrainingConfig training;
-  std::string save;        ///< empty: `directory` and a name of its own
-  std::string directory;   ///< where the program stands
-  int64_t save_every = 0;  ///< steps; 0: at the end only
+  std::string save;          ///< empty: `directory` and a name of its own
+  std::string directory;     ///< where the program stands
+  int64_t save_every = 100;  ///< steps; what a killed run loses at most
   std::string load;
-  std::optional<io::State> checkpoint;  ///< what `load` holds
+  std::optional<io::State> checkpoint;  ///< what `load` holds, or the one saved before it
+  std::string load_note;                ///< why it is the one before, if it is
   std::string prompt;
   int64_t tokens = 500;
   models::Sampling sampling{.temperature = 0.7, .top_k = 0};

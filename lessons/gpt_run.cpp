@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "gradus/data/tales.h"
+#include "gradus/io/checkpoint.h"
 #include "gradus/io/file.h"
 #include "gradus/viz/progress.h"
 
@@ -33,16 +34,33 @@ void save(models::Trainer& trainer, const data::Corpus& corpus, const GptFlags& 
   state.metadata["data.name"] = flags.data;
   state.metadata["data.fingerprint"] = fmt::format("{:016x}", corpus.fingerprint());
   state.metadata["data.vocabulary"] = corpus.tokenizer().vocabulary();
-  io::save_safetensors(flags.save, state);
+  io::save_checkpoint(flags.save, state);
+}
+
+// What went wrong, or nothing.
+std::string try_to_save(models::Trainer& trainer, const data::Corpus& corpus,
+                        const GptFlags& flags) {
+  try {
+    save(trainer, corpus, flags);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 void check_same_text(const io::State& checkpoint, const data::Corpus& corpus,
                      const GptFlags& flags) {
-  const auto before = checkpoint.metadata.find("data.fingerprint");
-  check(before != checkpoint.metadata.end() &&
-            before->second == fmt::format("{:016x}", corpus.fingerprint()),
-        "{} was trained on another text than {}: continue it with the same --data", flags.load,
-        flags.data);
+  const auto text = [&](const char* name) {
+    const auto found = checkpoint.metadata.find(name);
+    check(found != checkpoint.metadata.end(), "{}: there is no {}", flags.load, name);
+    return found->second;
+  };
+  if (text("data.fingerprint") == fmt::format("{:016x}", corpus.fingerprint())) return;
+  const std::string before = text("data.vocabulary"), now = corpus.tokenizer().vocabulary();
+  fail("{} was trained on another text than {} ({}): continue it with the same --data", flags.load,
+       flags.data,
+       before == now ? "of the same letters"
+                     : fmt::format("its letters are {:?}, here they are {:?}", before, now));
 }
 
 // An impossible size is an error now, not a machine that swaps. Parameters: the weight, its
@@ -162,13 +180,16 @@ History train(const Lesson& lesson, models::Trainer& trainer, const data::Corpus
       progress.update(share_done(),
                       fmt::format("step {}/{}  loss {:.3f}{}  {} letters/s", step, total, recent,
                                   validation, viz::format_count(speed)));
-    if (flags.save_every > 0 && step % flags.save_every == 0) save(trainer, corpus, flags);
+    // The last one is saved below, once: twice would put it in the place of the one before it.
+    if (watched && step % flags.save_every == 0 && !trainer.is_finished())
+      if (const std::string error = try_to_save(trainer, corpus, flags); !error.empty())
+        progress.print(fmt::format("Step {} is not saved: {}\n", step, error));
   }
   std::signal(SIGINT, SIG_DFL);
   history.interrupted = interrupted != 0;
   if (!watched) return history;
   progress.finish();
-  save(trainer, corpus, flags);
+  history.save_error = try_to_save(trainer, corpus, flags);
   return history;
 }
 

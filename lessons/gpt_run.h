@@ -35,14 +35,16 @@ struct History {
       .name = "validation", .x = {}, .y = {}, .style = viz::Series::Style::points};
   std::string samples;  ///< what it wrote on the way, a line each
   bool interrupted = false;
+  std::string save_error;  ///< why the end of it could not be saved
 
   /// The mean of the ten losses up to this step; of fewer at the beginning. \throws Error if this
   /// run did not make that step.
   double mean_loss(int64_t step) const;
 };
 
-/// Trains to the last step or until Ctrl-C, and saves. While it works it shows what the model
-/// writes, and how long it will take.
+/// Trains to the last step or until Ctrl-C, and saves on the way and at the end. A save that fails
+/// (a full disk) is reported and does not end the training: the next one may succeed. While it
+/// works it shows what the model writes, and how long it will take.
 History train(const Lesson& lesson, models::Trainer& trainer, const data::Corpus& corpus,
               const GptFlags& flags);
 

@@ -15,7 +15,7 @@ namespace gradus::io {
 ///     fsync             the temporary file
 ///     exchange          the new file and the old one, which then has the temporary name
 ///     keep              the old one becomes the previous one
-///     fsync directory
+///     fsync_directory
 ///
 /// Where the file system cannot exchange two files, `keep` comes first and `rename` follows it;
 /// where there was no file before, or it is not kept, `rename` stands alone.

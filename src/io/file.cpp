@@ -148,7 +148,7 @@ bool rename(const char* call, const fs::path& from, const fs::path& to) {
 void sync_directory(const fs::path& path) {
   const Descriptor descriptor(
       open_or_fail("write", path, directory_of(path), O_RDONLY | O_DIRECTORY));
-  const bool done = breakable("fsync directory", [&] { return ::fsync(descriptor.number()); }) == 0;
+  const bool done = breakable("fsync_directory", [&] { return ::fsync(descriptor.number()); }) == 0;
   // EINVAL: a file system that keeps no directories on a disk.
   check(done || errno == EINVAL, "write: {}: {}", path.string(), reason());
 }

@@ -170,5 +170,76 @@ TEST(File, WritersOfOneFileDoNotMix) {
   EXPECT_EQ(directory.count(), 1);
 }
 
+// ---- temporary files ----
+
+TEST(File, TemporaryFilesOfWritersThatAreGoneAreRemoved) {
+  const TemporaryDirectory directory;
+  for (const char* stale : {"a.tmp-1-0", "a.tmp-999999999-12"}) write_file(directory / stale, "x");
+  const std::vector<std::string> not_ours{"a.tmp-1",   "a.tmp-1-",  "a.tmp--1",  "a.tmp-1-0.bak",
+                                          "a.tmp-x-0", "b.tmp-1-0", "aa.tmp-1-0"};
+  for (const std::string& name : not_ours) write_file(directory / name, "x");
+  fs::create_directory(directory / "a.tmp-2-0");
+  OutputFile alive(directory / "a");
+  write_file(directory / "a", "new");
+  EXPECT_FALSE(fs::exists(directory / "a.tmp-1-0"));
+  EXPECT_FALSE(fs::exists(directory / "a.tmp-999999999-12"));
+  for (const std::string& name : not_ours) EXPECT_TRUE(fs::exists(directory / name)) << name;
+  EXPECT_TRUE(fs::exists(directory / "a.tmp-2-0"));
+  alive.write("newer", 5);
+  alive.commit();  // its temporary file was left alone
+  EXPECT_EQ(read_file(directory / "a"), "newer");
+}
+
+// Another container's process may have had our number.
+TEST(File, ATemporaryNameThatIsTakenIsPassedOver) {
+  const TemporaryDirectory directory;
+  OutputFile first(directory / "a");
+  const fs::path taken = *fs::directory_iterator(directory.path());
+  const std::string name = taken.filename();
+  const auto number = std::stoi(name.substr(name.rfind('-') + 1)) + 1;
+  const std::string next = name.substr(0, name.rfind('-') + 1) + std::to_string(number);
+  fs::create_directory(directory / next);  // cannot be removed as a stale file would be
+  write_file(directory / "a", "x");
+  EXPECT_EQ(read_file(directory / "a"), "x");
+}
+
+TEST(File, KeepsTheFileBeforeUnderAnotherName) {
+  const TemporaryDirectory directory;
+  const auto write = [&](const std::string& text) {
+    OutputFile file(directory / "a");
+    file.write(text.data(), text.size());
+    file.commit_keeping(directory / "b");
+  };
+  write("first");
+  EXPECT_EQ(directory.count(), 1);
+  write("second");
+  EXPECT_EQ(read_file(directory / "a"), "second");
+  EXPECT_EQ(read_file(directory / "b"), "first");
+  write("third");
+  EXPECT_EQ(read_file(directory / "a"), "third");
+  EXPECT_EQ(read_file(directory / "b"), "second");
+  EXPECT_EQ(directory.count(), 2);
+}
+
+TEST(File, WritersThatKeepTheFileBeforeDoNotMix) {
+  const TemporaryDirectory directory;
+  const auto write = [&](char letter) {
+    const std::string text(100'000, letter);
+    for (int i = 0; i < 20; ++i) {
+      OutputFile file(directory / "a");
+      file.write(text.data(), text.size());
+      file.commit_keeping(directory / "b");
+    }
+  };
+  std::thread other(write, 'b');
+  write('a');
+  other.join();
+  for (const char* name : {"a", "b"}) {
+    const std::string bytes = read_file(directory / name);
+    EXPECT_EQ(bytes, std::string(100'000, bytes.at(0)));
+  }
+  EXPECT_EQ(directory.count(), 2);
+}
+
 }  // namespace
 }  // namespace gradus::io
