@@ -107,7 +107,7 @@ LESSONS  := $(wildcard lessons/[0-9][0-9]_*.cpp)
 STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
-LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp) tests/mutation/mutate.cpp tests/io/exchange.cpp
+LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp tokenize.cpp) tests/mutation/mutate.cpp tests/io/exchange.cpp
 TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% $(LAB_MAINS),$(call find,tests))
 # The tests that depend on compiler, machine and threads most: the kernels, the invariants, the gradients
 # of all ops and layers, what trains. They are a program of their own, for where all would take hours.
@@ -239,7 +239,7 @@ $(EXERCISE_TESTS): %.o: %.cpp $(B)/flags
 	$(Q)$(COMPILE) $(PLAIN) $(EXERCISE_FLAGS) -I. -MMD -MP -c $< -o $@
 
 # Programs of the laboratory that tests run, and what those compile with; what tests install and read.
-TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laboratory/exercise exercises/compile) $(EXERCISE_OBJECTS) \
+TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laboratory/exercise laboratory/tokenize exercises/compile) $(EXERCISE_OBJECTS) \
               $(B)/gradus.pc $(B)/compile_commands.json
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
@@ -272,7 +272,7 @@ $(B)/ready-lint $(B)/ready-bench: | $(B)/ready-gpt
 $(B)/ready-peers: | $(B)/ready-bench
 $(B)/ready-docs $(B)/ready-coverage: | $(B)/ready-gpt
 $(B)/ready-browser: | $(B)/ready-docs
-NEED_TEST := ready test test-core tsan-here coverage-here gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution contracts reference op-list ulps exchange
+NEED_TEST := ready test test-core tsan-here coverage-here gradcheck bench-loop museum mutate puzzle puzzle-check exercise exercise-check exercise-solution tokenize contracts reference op-list ulps exchange
 $(B)/ready-gpt:  | $(if $(filter $(NEED_TEST),$(MAKECMDGOALS)),$(B)/ready-test)
 
 # What a program outside needs to build against the installed library, wherever that is moved to.
@@ -367,6 +367,9 @@ exercise-check: $(B)/laboratory/exercise $(B)/exercises/compile $(EXERCISE_OBJEC
 exercise-solution: $(B)/laboratory/exercise ## Show our solution of an exercise, and why it is right
 	@$< solution $(N) $(ASK)
 
+tokenize: $(B)/laboratory/tokenize ## Learn byte pair encoding from a text, or show a text's pieces; ARGS=--help
+	@$< $(ARGS)
+
 lesson-%: ## Run the lesson of that number, as in `make lesson-15 ARGS=--quick`
 	@$(if $^,$^ $(ARGS),echo "There is no lesson $*; the numbers have two digits: $(sort $(foreach program,$(LESSON_PROGRAMS),$(firstword $(subst _, ,$(notdir $(program))))))." >&2; exit 1)
 $(foreach program,$(LESSON_PROGRAMS),$(eval lesson-$(firstword $(subst _, ,$(notdir $(program)))): $(program)))
@@ -453,5 +456,5 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
-.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
+.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers clean help FORCE
