@@ -105,7 +105,7 @@ class BPETokenizer::Encoder {
   }
 
   uint32_t rank_at(uint32_t place) const {
-    return tokenizer_.rank_of(id_[place], id_[next_[place]]);
+    return tokenizer_.ranks_[tokenizer_.place_of(id_[place], id_[next_[place]])];
   }
   static uint64_t key_of(uint32_t rank, uint32_t place) { return uint64_t{rank} << 32 | place; }
 
@@ -130,7 +130,9 @@ BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> m
     check(byte_ids_[byte] != none, "the byte {:#04x} has no token", byte);
   for (const Merge& merge : merges_)
     is_piece[merge.left] = is_piece[merge.right] = is_piece[merge.result] = true;
-  list_pairs();
+  ranks_.assign(std::bit_ceil(2 * merges_.size() + 1), none);
+  for (uint32_t rank = 0; rank < merges_.size(); ++rank)  // of a pair that is listed twice the last
+    ranks_[place_of(merges_[rank].left, merges_[rank].right)] = rank;  // counts, as with GPT-2
   std::set<size_t, std::greater<>> lengths;
   for (size_t id = 0; id < tokens_.size(); ++id) {
     if (is_piece[id]) continue;
@@ -140,29 +142,15 @@ BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> m
   special_lengths_.assign(lengths.begin(), lengths.end());
 }
 
-// The pair of a merge is listed at the place that its hash says, or at the first free one after it.
-// At least half of the places are free, so a search is short.
-void BPETokenizer::list_pairs() {
-  ranks_.assign(std::bit_ceil(2 * merges_.size() + 1), none);
-  for (uint32_t rank = 0; rank < merges_.size(); ++rank) {
-    const auto [left, right, result] = merges_[rank];
-    size_t place = hash_of(left, right) & (ranks_.size() - 1);
-    const auto is_other = [&](uint32_t there) {
-      return there != none && (merges_[there].left != left || merges_[there].right != right);
-    };
-    while (is_other(ranks_[place])) place = (place + 1) & (ranks_.size() - 1);
-    ranks_[place] = rank;  // of a pair that stands twice, the last, as in GPT-2's own code
-  }
-}
-
-uint32_t BPETokenizer::rank_of(Id left, Id right) const {
+// The place of a pair in the table: the one that its hash says, or the first one after it where the
+// pair stands or nothing does. At least half of the places are free, so the search is short.
+size_t BPETokenizer::place_of(Id left, Id right) const {
   size_t place = hash_of(left, right) & (ranks_.size() - 1);
-  while (ranks_[place] != none) {
-    const Merge& merge = merges_[ranks_[place]];
-    if (merge.left == left && merge.right == right) break;
-    place = (place + 1) & (ranks_.size() - 1);
-  }
-  return ranks_[place];
+  const auto is_another = [&](uint32_t rank) {
+    return rank != none && (merges_[rank].left != left || merges_[rank].right != right);
+  };
+  while (is_another(ranks_[place])) place = (place + 1) & (ranks_.size() - 1);
+  return place;
 }
 
 std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {

@@ -112,14 +112,13 @@ class BPETokenizer final : public Tokenizer {
   static BPETokenizer read(std::string_view vocabulary, const std::string& vocabulary_name,
                            std::string_view merges, const std::string& merges_name);
   std::string file_name(Id id) const;
-  void list_pairs();
-  uint32_t rank_of(Id left, Id right) const;
+  size_t place_of(Id left, Id right) const;
 
   class Encoder;
 
   std::vector<std::string> tokens_;  // bytes by id
   std::vector<Merge> merges_;        // by rank
-  std::vector<uint32_t> ranks_;      // a hash table of the merges' pairs, see list_pairs()
+  std::vector<uint32_t> ranks_;      // a hash table: at place_of() a pair its rank
   std::array<Id, 256> byte_ids_;
   std::unordered_map<std::string, Id> special_;
   std::vector<size_t> special_lengths_;  // descending, each once
