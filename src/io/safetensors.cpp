@@ -12,7 +12,7 @@ namespace {
 
 // What the header says about an array to be written.
 SafetensorsEntry entry_of(const NamedArray& named) {
-  check(!named.value.is_empty_handle(), "save_safetensors: {} holds no array", shown(named.name));
+  if (named.value.is_empty_handle()) fail("save_safetensors: {} holds no array", shown(named.name));
   return {named.name, element_type_for(named.value.dtype()), named.value.shape()};
 }
 SafetensorsEntry entry_of(const NamedStoredArray& named) {
@@ -34,8 +34,8 @@ void write(OutputFile& file, const S& state) {
   std::unordered_set<std::string_view> names = {"__metadata__"};
   std::vector<SafetensorsEntry> entries;
   for (const auto& array : state.arrays) {
-    check(names.insert(array.name).second, "save_safetensors: two arrays are called {}",
-          shown(array.name));
+    if (!names.insert(array.name).second)
+      fail("save_safetensors: two arrays are called {}", shown(array.name));
     entries.push_back(entry_of(array));
   }
   const std::string header = make_header(entries, state.metadata);
@@ -78,7 +78,7 @@ const Array* State::find(std::string_view name) const {
 
 const Array& State::at(std::string_view name) const {
   const Array* array = find(name);
-  check(array != nullptr, "state: holds no array {}", shown(name));
+  if (array == nullptr) fail("state: holds no array {}", shown(name));
   return *array;
 }
 
@@ -86,7 +86,7 @@ StoredState stored_as(const State& state, ElementType floating) {
   check(is_floating(dtype_for(floating)), "stored_as: {} is not a floating type", name(floating));
   StoredState stored{{}, state.metadata};
   for (const auto& [name, array] : state.arrays) {
-    check(!array.is_empty_handle(), "stored_as: {} holds no array", shown(name));
+    if (array.is_empty_handle()) fail("stored_as: {} holds no array", shown(name));
     stored.arrays.push_back({name, is_floating(array.dtype()) ? StoredArray::of(array, floating)
                                                               : StoredArray::of(array)});
   }

@@ -26,7 +26,7 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
 template <class Read>
 auto SafetensorsFile::read(std::string_view name, Read read_it) const {
   const SafetensorsEntry* entry = find(name);
-  check(entry != nullptr, "safetensors: {}: holds no array {}", path_.string(), shown(name));
+  if (entry == nullptr) fail("safetensors: {}: holds no array {}", path_.string(), shown(name));
   try {
     return read_it(MappedSource(file_), data_ + entry->begin, entry->type, entry->shape);
   } catch (const Error& error) {

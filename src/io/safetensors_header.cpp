@@ -16,7 +16,9 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t max_header = 100'000'000;  // the reference implementation's bound
-constexpr size_t max_texts = 1'000'000;
+// Several times what the largest models have: without a bound, a header of 100 MB could ask for a
+// gigabyte of descriptions.
+constexpr size_t max_arrays = 500'000, max_texts = 100'000;
 constexpr size_t length_bytes = 8;
 constexpr std::string_view metadata_key = "__metadata__";
 
@@ -50,8 +52,10 @@ struct Description {
   std::string dtype;
   Numbers<max_rank> shape;
   Numbers<2> offsets;
-  std::vector<std::string> fields;  // those that were given
+  std::vector<std::string_view> fields;  // those that were given
 };
+
+constexpr std::array<std::string_view, 3> field_names = {"dtype", "shape", "data_offsets"};
 
 ElementType type_of(const std::string& name, const std::string& dtype) {
   const auto named = [](ElementType type) { return io::name(type); };
@@ -69,17 +73,19 @@ SafetensorsEntry checked(const std::string& name, const Description& array) {
   const ElementType type = type_of(name, array.dtype);
   const std::span<const uint64_t> sizes = array.shape.all(), offsets = array.offsets.all();
   const std::optional<uint64_t> bytes = bytes_of(sizes, size_of(type));
-  check(bytes.has_value(), "{} has the shape {}, more bytes than 64 bits can count", shown(name),
-        sizes);
-  check(offsets[0] <= offsets[1] && offsets[1] - offsets[0] == *bytes,
-        "{} of shape {} and dtype {} takes {} bytes, its data_offsets are {}", shown(name), sizes,
-        array.dtype, *bytes, offsets);
+  if (!bytes) fail("{} has the shape {}, more bytes than 64 bits can count", shown(name), sizes);
+  if (offsets[0] > offsets[1] || offsets[1] - offsets[0] != *bytes)
+    fail("{} of shape {} and dtype {} takes {} bytes, its data_offsets are {}", shown(name), sizes,
+         array.dtype, *bytes, offsets);
   Shape shape = Shape::filled(static_cast<int>(sizes.size()), 0);
   for (int axis = 0; axis < shape.rank(); ++axis)
     shape[axis] = static_cast<int64_t>(sizes[static_cast<size_t>(axis)]);
   return {name, type, shape, offsets[0], offsets[1]};
 }
 
+// Rules that are asked for every entry are not stated with check(), which would write the names for
+// its message each time.
+//
 // Receives the header piece by piece and refuses it at the first one that has no place in it. No
 // tree of JSON values is built, so a header of 100 MB of "[" costs nothing. depth_ counts the open
 // brackets: 1 in the outer object, 2 in that of one array, 3 in a list.
@@ -100,54 +106,56 @@ class HeaderReader : public json::json_sax_t {
   }
   bool key(std::string& key) override {
     if (depth_ == 1) {
-      check(key != metadata_key || !has_metadata_, "{} appears twice", shown(key));
-      has_metadata_ |= key == metadata_key;
-      name_ = key;
-    } else if (in_metadata()) {
-      check(!metadata.contains(key), "the metadata hold {} twice", shown(key));
-      check(metadata.size() < max_texts, "the metadata hold more than {} texts", max_texts);
+      in_metadata_ = key == metadata_key;
+      if (in_metadata_ && has_metadata_) fail("{} appears twice", shown(key));
+      has_metadata_ |= in_metadata_;
+      check(entries.size() < max_arrays, "the header describes more than {} arrays", max_arrays);
+      name_ = std::move(key);
+    } else if (in_metadata_) {
+      field_ = key_ = std::move(key);
     } else {
+      const auto field = std::ranges::find(field_names, key);
+      if (field == field_names.end()) fail("{} has an unknown field {}", shown(name_), shown(key));
       auto& fields = array_.fields;
-      check(key == "dtype" || key == "shape" || key == "data_offsets", "{} has an unknown field {}",
-            shown(name_), shown(key));
-      check(std::find(fields.begin(), fields.end(), key) == fields.end(), "{} has two fields {}",
-            shown(name_), shown(key));
-      fields.push_back(key);
+      if (std::ranges::find(fields, key) != fields.end())
+        fail("{} has two fields {}", shown(name_), shown(key));
+      fields.push_back(*field);
+      field_ = *field;
     }
-    field_ = key;
     return true;
   }
   bool end_object() override {
     --depth_;
-    if (depth_ != 1 || in_metadata()) return true;
-    check(array_.fields.size() == 3, "{} has the fields {}, it needs dtype, shape and data_offsets",
-          shown(name_), array_.fields);
+    if (depth_ != 1 || in_metadata_) return true;
+    if (array_.fields.size() != 3)
+      fail("{} has the fields {}, it needs dtype, shape and data_offsets", shown(name_),
+           array_.fields);
     entries.push_back(checked(name_, array_));
     return true;
   }
   bool start_array(size_t) override {
-    if (depth_ != 2 || in_metadata() || field_ == "dtype") refuse("a list");
+    if (depth_ != 2 || in_metadata_ || field_ == "dtype") refuse("a list");
     ++depth_;
     return true;
   }
   bool end_array() override {
     --depth_;
-    check(field_ == "shape" || array_.offsets.all().size() == 2,
-          "data_offsets of {} must be two numbers", shown(name_));
+    if (field_ != "shape" && array_.offsets.all().size() != 2)
+      fail("data_offsets of {} must be two numbers", shown(name_));
     return true;
   }
   bool number_unsigned(uint64_t value) override {
     if (depth_ != 3) refuse(fmt::format("the number {}", value));
     const bool is_shape = field_ == "shape";
-    check(is_shape ? array_.shape.add(value) : array_.offsets.add(value),
-          "{} of {} has more than {} numbers", field_, shown(name_), is_shape ? max_rank : 2);
+    if (!(is_shape ? array_.shape.add(value) : array_.offsets.add(value)))
+      fail("{} of {} has more than {} numbers", field_, shown(name_), is_shape ? max_rank : 2);
     return true;
   }
   bool string(std::string& text) override {
-    if (depth_ == 2 && in_metadata())
-      metadata[field_] = text;
+    if (depth_ == 2 && in_metadata_)
+      add_text(text);
     else if (depth_ == 2 && field_ == "dtype")
-      array_.dtype = text;
+      array_.dtype = std::move(text);
     else
       refuse(shown(text));
     return true;
@@ -164,19 +172,24 @@ class HeaderReader : public json::json_sax_t {
   }
 
  private:
-  bool in_metadata() const { return name_ == metadata_key; }
+  void add_text(std::string& text) {
+    check(metadata.size() < max_texts, "the metadata hold more than {} texts", max_texts);
+    if (!metadata.emplace(key_, std::move(text)).second)
+      fail("the metadata hold {} twice", shown(key_));
+  }
   [[noreturn]] void refuse(std::string_view found) const {
     if (depth_ == 0) fail("the header must be an object, not {}", found);
     if (depth_ == 1) fail("{} must be an object, not {}", shown(name_), found);
-    if (in_metadata()) fail("the metadata's {} must be a string, not {}", shown(field_), found);
+    if (in_metadata_) fail("the metadata's {} must be a string, not {}", shown(field_), found);
     if (field_ == "dtype") fail("dtype of {} must be a string, not {}", shown(name_), found);
     fail("{} of {} must be whole numbers from 0 to 2^64 - 1 in a list, not {}", field_,
          shown(name_), found);
   }
 
   int depth_ = 0;
-  bool has_metadata_ = false;
-  std::string name_, field_;
+  bool in_metadata_ = false, has_metadata_ = false;
+  std::string name_, key_;  // of the array, or of the text
+  std::string_view field_;  // of the array, or key_
   Description array_;
 };
 
@@ -189,38 +202,37 @@ HeaderReader parsed(const std::string& text) {
   return reader;
 }
 
-// The entries in another order.
-template <class Before>
-std::vector<const SafetensorsEntry*> sorted(const std::vector<SafetensorsEntry>& entries,
-                                            Before before) {
-  std::vector<const SafetensorsEntry*> order(entries.size());
-  std::ranges::transform(entries, order.begin(), [](const auto& entry) { return &entry; });
-  std::ranges::stable_sort(order, before);
-  return order;
-}
-
+// Sorted by a hash of the name, of which most comparisons need no more.
 void check_names(const std::vector<SafetensorsEntry>& entries) {
-  const auto order =
-      sorted(entries, [](const auto* a, const auto* b) { return a->name < b->name; });
-  const auto same = std::ranges::adjacent_find(order, {}, &SafetensorsEntry::name);
-  if (same != order.end()) fail("{} appears twice", shown((*same)->name));
+  std::vector<std::pair<size_t, std::string_view>> names;
+  names.reserve(entries.size());
+  for (const SafetensorsEntry& entry : entries)
+    names.emplace_back(std::hash<std::string_view>()(entry.name), entry.name);
+  std::ranges::sort(names);
+  const auto same = std::ranges::adjacent_find(names);
+  if (same != names.end()) fail("{} appears twice", shown(same->second));
 }
 
 // Every byte of the data belongs to exactly one array.
 void check_coverage(const std::vector<SafetensorsEntry>& entries, uint64_t data_bytes) {
+  std::vector<const SafetensorsEntry*> order(entries.size());
+  std::ranges::transform(entries, order.begin(), [](const auto& entry) { return &entry; });
+  std::ranges::stable_sort(order, [](const auto* a, const auto* b) {
+    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  });
   uint64_t covered = 0;
-  for (const SafetensorsEntry* entry : sorted(entries, [](const auto*a, const auto*b) {
-         return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
-       })) {
-    check(entry->begin >= covered,
-          "{} begins at byte {} of the data and overlaps what ends at byte {}", shown(entry->name),
-          entry->begin, covered);
-    check(entry->begin == covered, "bytes {} to {} of the data, before {}, belong to nothing",
-          covered, entry->begin, shown(entry->name));
-    check(entry->end <= data_bytes,
-          "{} ends at byte {} of the data, but the file has only {} of them", shown(entry->name),
-          entry->end, data_bytes);
-    covered = entry->end;
+  for (const SafetensorsEntry* entry : order) {
+    const uint64_t begin = entry->begin, end = entry->end;
+    if (begin < covered)
+      fail("{} begins at byte {} of the data and overlaps what ends at byte {}", shown(entry->name),
+           begin, covered);
+    if (begin > covered)
+      fail("bytes {} to {} of the data, before {}, belong to nothing", covered, begin,
+           shown(entry->name));
+    if (end > data_bytes)
+      fail("{} ends at byte {} of the data, but the file has only {} of them", shown(entry->name),
+           end, data_bytes);
+    covered = end;
   }
   check(covered == data_bytes, "the last array ends at byte {} of the data, but there are {}",
         covered, data_bytes);

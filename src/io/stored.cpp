@@ -82,7 +82,7 @@ void store_elements(const Array& array, ElementType type, std::byte* out) {
   const From* elements = array.data<From>();
   const size_t count = static_cast<size_t>(array.numel());
   for (size_t i = 0; i < count; ++i) {
-    To element;
+    To element{};
     check(store(elements[i], element), "store: element {} is {}, which {} does not hold",
           index_of(i, array.shape()), elements[i], name(type));
     std::memcpy(out + i * sizeof element, &element, sizeof element);

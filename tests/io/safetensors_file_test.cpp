@@ -56,12 +56,13 @@ TEST_F(SafetensorsFileTest, EveryTypeIsWrittenAndReadWithoutLoss) {
 }
 
 TEST_F(SafetensorsFileTest, SaysWhatTheFileHolds) {
-  save_safetensors(path, example());
+  const StoredState state = example();
+  save_safetensors(path, state);
   const SafetensorsFile file(path);
-  EXPECT_EQ(file.metadata(), example().metadata);
-  ASSERT_EQ(file.entries().size(), example().arrays.size());
+  EXPECT_EQ(file.metadata(), state.metadata);
+  ASSERT_EQ(file.entries().size(), state.arrays.size());
   for (size_t i = 0; i < file.entries().size(); ++i) {
-    const auto& [name, value] = example().arrays[i];
+    const auto& [name, value] = state.arrays[i];
     const SafetensorsEntry& entry = file.entries()[i];
     EXPECT_EQ(entry.name, name);
     EXPECT_EQ(entry.type, value.type());

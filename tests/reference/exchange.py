@@ -54,7 +54,7 @@ def random_bits(name, shape, seed):
     data = np.random.default_rng(seed).integers(0, 256, count * size, dtype=np.uint8)
     if name == "BOOL":
         data %= 2
-    return torch.from_numpy(data.copy()).view(dtype).reshape(shape)
+    return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape) if count else torch.empty(shape, dtype=dtype)
 
 
 def every_16_bits(name):
@@ -64,7 +64,7 @@ def every_16_bits(name):
 def raw(array):
     """The bytes of a NumPy array or a tensor, row-major."""
     if isinstance(array, torch.Tensor):
-        array = array.contiguous().reshape(-1).view(torch.uint8).numpy()
+        array = array.clone(memory_format=torch.contiguous_format).reshape(-1).view(torch.uint8).numpy()
     return np.ascontiguousarray(array).tobytes()
 
 
@@ -84,7 +84,7 @@ def layouts(array):
     """The same elements in memory that is not row-major; works for tensors and for NumPy's arrays."""
     reverse = tuple(reversed(range(array.ndim)))
     turn = (lambda a: a.permute(reverse)) if isinstance(array, torch.Tensor) else (lambda a: a.transpose(reverse))
-    copy = (lambda a: a.contiguous()) if isinstance(array, torch.Tensor) else np.ascontiguousarray
+    copy = (lambda a: a.contiguous()) if isinstance(array, torch.Tensor) else (lambda a: a.copy(order="C"))
     yield "transposed", turn(array)
     yield "in Fortran's order", turn(copy(turn(array)))
     if array.ndim:

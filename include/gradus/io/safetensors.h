@@ -57,10 +57,11 @@ void save_safetensors(const std::filesystem::path& path, const StoredState& stat
 void write_safetensors(OutputFile& file, const State& state);
 
 /// Reads a state. F32, F64, I64 and BOOL keep their type; F16 and BF16 become float32; I32, I16,
-/// I8, U32, U16 and U8 become int64 (SafetensorsFile keeps the types of the file). No number in the
-/// file is believed before it is checked against the file's size. \throws Error naming the file and
-/// the rule that it breaks: "load_safetensors: gpt.safetensors: the data ends at byte 4096, but the
-/// file has 4000 bytes of it".
+/// I8, U32, U16 and U8 become int64 (SafetensorsFile keeps the types of the file). At most 500,000
+/// arrays and 100,000 texts are read, and 100 MB of header, so that a hostile file costs little. No
+/// number in the file is believed before it is checked against the file's size. \throws Error
+/// naming the file and the rule that it breaks: "load_safetensors: gpt.safetensors: the data ends
+/// at byte 4096, but the file has 4000 bytes of it".
 State load_safetensors(const std::filesystem::path& path);
 
 /// Reads a state from memory that holds what the file would. \throws Error as load_safetensors
