@@ -263,6 +263,9 @@ SafetensorsHeader read_header(const Source& source) {
 
 std::string make_header(std::vector<SafetensorsEntry>& entries,
                         const std::map<std::string, std::string>& metadata) {
+  check(entries.size() <= max_arrays && metadata.size() <= max_texts,
+        "save_safetensors: {} arrays and {} texts, {} and {} are allowed", entries.size(),
+        metadata.size(), max_arrays, max_texts);
   std::vector<SafetensorsEntry*> order(entries.size());
   std::ranges::transform(entries, order.begin(), [](auto& entry) { return &entry; });
   std::ranges::stable_sort(order, std::greater{}, [](auto* entry) { return size_of(entry->type); });

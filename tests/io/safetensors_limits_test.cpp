@@ -45,6 +45,14 @@ TEST(SafetensorsLimits, ManyTexts) {
   EXPECT_EQ(refusal(texts(100'001)), "parse_safetensors: the metadata hold more than 100000 texts");
 }
 
+// What could not be read again is not written.
+TEST(SafetensorsLimits, ManyTextsAreNotWritten) {
+  State state;
+  for (int i = 0; i <= 100'000; ++i) state.metadata[std::to_string(i)];
+  EXPECT_EQ(test::error_of([&] { save_safetensors("unwritten.safetensors", state); }),
+            "save_safetensors: 0 arrays and 100001 texts, 500000 and 100000 are allowed");
+}
+
 TEST(SafetensorsLimits, ManyOfOneName) {
   std::string header = arrays(20'000);
   header.replace(header.rfind("19999"), 5, "00000");

@@ -1,11 +1,11 @@
 #include "gradus/io/safetensors.h"
 
 #include <gtest/gtest.h>
-#include <limits>
 
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 
 #include "gradus/io/file.h"
 #include "io/temporary.h"
@@ -236,6 +236,8 @@ TEST_F(Safetensors, FilesThatAreNoFilesAreRefused) {
             "read: " + path.string() + ": No such file or directory");
   EXPECT_EQ(error_of([&] { load_safetensors(directory.path()); }),
             "read: " + directory.path().string() + ": is a directory");
+  EXPECT_EQ(error_of([&] { load_safetensors("/dev/zero"); }),
+            "read: /dev/zero: is not a regular file");
   write_file(path, "secret");
   std::filesystem::permissions(path, std::filesystem::perms::none);
   const test::WithoutPrivileges scope;
