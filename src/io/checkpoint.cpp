@@ -9,14 +9,24 @@ namespace {
 
 constexpr const char* checksum_key = "checksum";
 
+// The state without its checksum, which is compared.
+State checked(State state) {
+  const auto found = state.metadata.find(checksum_key);
+  check(found != state.metadata.end(), "there is no checksum, so this is no checkpoint");
+  const std::string actual = checksum(state);
+  check(found->second == actual, "damaged: the checksum is {:?}, but that of the contents is {}",
+        found->second.substr(0, 2 * actual.size()), actual);
+  state.metadata.erase(found);
+  return state;
+}
+
 State load_one(const fs::path& path) {
   State state = load_safetensors(path);
   try {
-    take_checksum(state);
+    return checked(std::move(state));
   } catch (const Error& error) {
     fail("load_checkpoint: {}: {}", path.string(), error.what());
   }
-  return state;
 }
 
 bool is_whole(const fs::path& path) {
@@ -61,14 +71,7 @@ std::string checksum(const State& state) {
   return fmt::format("{:016x}", sum);
 }
 
-void take_checksum(State& state) {
-  const auto found = state.metadata.find(checksum_key);
-  check(found != state.metadata.end(), "there is no checksum, so this is no checkpoint");
-  const std::string actual = checksum(state);
-  check(found->second == actual, "damaged: the checksum is {}, but that of the contents is {}",
-        found->second, actual);
-  state.metadata.erase(found);
-}
+State parse_checkpoint(std::string_view bytes) { return checked(parse_safetensors(bytes)); }
 
 void save_checkpoint(const fs::path& path, const State& state) {
   State sealed = state;  // handles on the same arrays

@@ -16,6 +16,16 @@ void TrainingConfig::validate() const {
   require(learning_rate > 0 && learning_rate <= 1e6, "the learning rate", "lie in (0, 1e6]",
           learning_rate);
   require(clip > 0, "the clipping norm", "be positive", clip);
+  const auto decay = [&](const char* what, double value) {
+    require(value >= 0 && value < 1, what, "lie in [0, 1)", value);
+  };
+  decay("adamw's beta1", adamw.beta1);
+  decay("adamw's beta2", adamw.beta2);
+  const auto not_negative = [&](const char* what, double value) {
+    require(value >= 0 && std::isfinite(value), what, "be a number from 0 up", value);
+  };
+  not_negative("adamw's epsilon", adamw.epsilon);
+  not_negative("adamw's weight decay", adamw.weight_decay);
 }
 
 // ---- the training itself ------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// A training that is saved and continued, on any number of threads, gives the bits of one that
-// never stopped.
+// Checkpoints that do not fit are in trainer_refusals_test.cpp. Here: a training that is saved and
+// continued, on any number of threads, gives the bits of one that never stopped.
 #include "gradus/models/trainer.h"
 
 #include <gtest/gtest.h>
@@ -121,39 +121,6 @@ TEST(Trainer, AnotherSeedIsAnotherTraining) {
   other.seed = 8;
   Trainer a(small_model(text), short_training(), text), b(small_model(text), other, text);
   EXPECT_NE(a.step(), b.step());
-}
-
-TEST(Trainer, SaysHowACheckpointDiffers) {
-  const data::Corpus text = corpus();
-  Trainer trainer(small_model(text), short_training(), text);
-  const io::State state = snapshot(trainer);
-  GPTConfig wider = small_model(text);
-  wider.width = 32;
-  Trainer other(wider, short_training(), text);
-  try {
-    other.load_state(state);
-    FAIL() << "a state of width 24 was loaded into a model of width 32";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what())
-                  .find("blocks.0.self_attn.in_proj_weight is float32 [72, 24], the model's is "
-                        "float32 [96, 32]"),
-              std::string::npos)
-        << error.what();
-  }
-}
-
-TEST(Trainer, RefusesDamagedTexts) {
-  const data::Corpus text = corpus();
-  Trainer trainer(small_model(text), short_training(), text);
-  io::State state = snapshot(trainer);
-  state.metadata["progress.step"] = "12x";
-  EXPECT_THROW(trainer.load_state(state), Error);
-  state.metadata.erase("progress.step");
-  EXPECT_THROW(trainer.load_state(state), Error);
-  state.metadata["model.heads"] = "5";  // does not divide the width
-  EXPECT_THROW(training_record(state), Error);
-  state.metadata.erase("format");
-  EXPECT_THROW(training_record(state), Error);
 }
 
 TEST(Trainer, ReadsItsConfigurationsBack) {

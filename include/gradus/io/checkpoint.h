@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "gradus/io/safetensors.h"
 
@@ -47,8 +48,9 @@ std::filesystem::path previous_checkpoint(const std::filesystem::path& path);
 /// itself does not count.
 std::string checksum(const State& state);
 
-/// Removes the text "checksum" of a state that was read from a checkpoint. \throws Error if it is
-/// missing or not the state's: "the checksum is 3f..., but that of the contents is 08...".
-void take_checksum(State& state);
+/// A checkpoint from memory that holds what the file would. \throws Error as parse_safetensors, or
+/// if the checksum is missing or wrong: "damaged: the checksum is "3f...", but that of the contents
+/// is 08...".
+State parse_checkpoint(std::string_view bytes);
 
 }  // namespace gradus::io
