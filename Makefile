@@ -456,5 +456,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
-.PHONY: all gpt test gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers clean help FORCE
+.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
