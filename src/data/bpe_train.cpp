@@ -136,7 +136,9 @@ class Trainer {
     const Id result = add_token(tokens[left] + tokens[right]);
     learned.push_back({left, right, result});
     std::vector<uint32_t> places = std::move(pairs_[key_of(left, right)].places);
-    std::ranges::sort(places);  // in "aaa" the first two become one
+    // In "aaa" the first two become one. Places come in this order anyway, unless a token arises in
+    // two ways.
+    std::ranges::sort(places);
     for (const uint32_t place : places)
       if (id_[place] == left && next_[place] != none && id_[next_[place]] == right)
         replace(place, result);

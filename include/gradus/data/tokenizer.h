@@ -28,11 +28,6 @@ class Tokenizer {
   std::string decode(std::initializer_list<int64_t> ids) const {
     return decode(std::span(ids.begin(), ids.size()));
   }
-
- protected:
-  Tokenizer() = default;
-  Tokenizer(const Tokenizer&) = default;
-  Tokenizer& operator=(const Tokenizer&) = default;
 };
 
 /// A vocabulary of characters: the distinct Unicode code points of a text, in ascending order. The
