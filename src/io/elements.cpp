@@ -14,8 +14,10 @@ static_assert(std::endian::native == std::endian::little, "elements are copied a
 // Bytes that are copied, and cast, at a time: what is cast stays in the cache.
 constexpr size_t copied_piece = size_t{1} << 20, cast_piece = size_t{1} << 16;
 
-float cast(float element) { return element; }
-double cast(double element) { return element; }
+template <std::floating_point F>
+F cast(F element) {
+  return element;
+}
 float cast(Float16 element) { return static_cast<float>(element); }
 float cast(BFloat16 element) { return static_cast<float>(element); }
 bool cast(Bool element) {

@@ -169,7 +169,7 @@ NpyHeader read_npy_header(const Source& source) {
         "has version {}.{} of the format, known are 1.0, 2.0 and 3.0", major, minor);
   const uint64_t begin = major == 1 ? 10 : 12;
   check(size >= begin, "ends in the length of the header");
-  uint64_t length = start[8] | start[9] << 8;
+  uint64_t length = start[8] | uint64_t{start[9]} << 8;
   if (major > 1) length |= uint64_t{start[10]} << 16 | uint64_t{start[11]} << 24;
   check(length <= max_header, "the header's length is given as {} bytes, {} are allowed", length,
         max_header);

@@ -53,7 +53,7 @@ TEST_F(MappedFileTest, RefusesBytesThatAreNotThere) {
 TEST_F(MappedFileTest, NoticesAnotherSize) {
   write_file(path, "0123456789");
   const MappedFile file(path);
-  for (const uint64_t size : {9, 0, 11}) {
+  for (const uint64_t size : {uint64_t{9}, uint64_t{0}, uint64_t{11}}) {
     std::filesystem::resize_file(path, size);
     EXPECT_EQ(error_of([&] { file.bytes(0, 1); }),
               fmt::format("map: {}: had 10 bytes when it was opened and has {} now", path.string(),
