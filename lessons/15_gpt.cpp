@@ -457,7 +457,7 @@ bool teach(Lesson& lesson, GptFlags& flags) {
   if (!is_new) trainer.load_state(*flags.checkpoint);
   flags.checkpoint.reset();
   if (!flags.load_note.empty())
-    lesson.say("{} It goes on from step {}.", flags.load_note, trainer.steps_done());
+    lesson.say("{}. It goes on from step {}.", flags.load_note, trainer.steps_done());
 
   if (is_new) the_model(lesson, flags.model);
   History history;

@@ -125,9 +125,13 @@ io::State Trainer::state() {
 
 void Trainer::load_state(const io::State& state) {
   const TrainingRecord record = training_record(state);
-  const std::string differences = config_differences(record.model, model_.config()) +
-                                  nn::differences(state.arrays, this->state().arrays);
-  check(differences.empty(), "checkpoint: it is of another model than this one:{}", differences);
+  const std::string sizes = config_differences(record.model, model_.config()),
+                    weights = nn::differences(arrays_of(state, false), model_.state()),
+                    moments = nn::differences(arrays_of(state, true), optimizer_.state());
+  check(
+      (sizes + weights + moments).empty(),
+      "checkpoint: it is of another model than this one:{}{}{}", sizes, weights,
+      weights.empty() || moments.empty() ? moments : "\n  the optimiser's moments differ as well");
   check(record.training.seed == training_.seed,
         "checkpoint: it was trained with the seed {}, here it is {}", record.training.seed,
         training_.seed);

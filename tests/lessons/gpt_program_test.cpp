@@ -142,6 +142,58 @@ TEST_F(GptProgram, CtrlCSavesAndLoadContinuesBitIdentically) {
   FAIL() << "the training always finished before the signal came";
 }
 
+TEST_F(GptProgram, KilledItGoesOnBitIdenticallyFromTheLastSave) {
+  const std::vector<std::string> training = tiny({"--threads", "1", "--steps", "300"});
+  const auto with = [&](const std::string& name) {
+    std::vector<std::string> all = training;
+    all.insert(all.end(), {"--save", file(name), "--save-every", "20"});
+    return all;
+  };
+  ASSERT_EQ(run(with("whole")).exit_code, 0);
+  // Twice: once from the beginning, once from what the first one left.
+  pid_t child = start(with("killed"));
+  for (int kills = 0; kills < 2; ++kills) {
+    while (!std::filesystem::exists(file(kills == 0 ? "killed" : "killed.previous")))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ::kill(child, SIGKILL);
+    wait(child);
+    child = start({"--load", file("killed"), "--save", file("killed"), "--save-every", "20"});
+  }
+  const ShellResult resumed = wait(child);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
+  EXPECT_EQ(io::read_file(file("killed")), io::read_file(file("whole")));
+  EXPECT_EQ(io::read_file(file("killed.previous")), io::read_file(file("whole.previous")));
+}
+
+TEST_F(GptProgram, SaysWhenItGoesOnFromThePreviousCheckpoint) {
+  ASSERT_EQ(run(tiny({"--steps", "20", "--save-every", "8", "--save", file("a")})).exit_code, 0);
+  const std::string whole = io::read_file(file("a"));
+  write("a", whole.substr(0, whole.size() - 1) + '\x7f');
+  ShellResult outcome = run({"--load", file("a"), "--save", file("a")});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  std::ranges::replace(outcome.output, '\n', ' ');  // lines end where the name is long
+  for (const char* part : {"damaged: the", "a.previous is used", "from step 16."})
+    EXPECT_NE(outcome.output.find(part), std::string::npos) << part << " in\n" << outcome.output;
+  EXPECT_EQ(io::read_file(file("a")), whole);
+}
+
+TEST_F(GptProgram, AStepThatCannotBeSavedDoesNotEndTheTraining) {
+  const std::string folder = file("folder"), away = file("away");
+  std::filesystem::create_directory(folder);
+  const pid_t child = start(
+      tiny({"--steps", "600", "--save-every", "10", "--save", folder + "/a", "--prompt", "The"}));
+  while (!std::filesystem::exists(folder + "/a"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::filesystem::rename(folder, away);
+  const ShellResult outcome = wait(child);
+  EXPECT_EQ(outcome.exit_code, 1);
+  for (const char* part : {"is not saved: write: ", "No such file or directory", "step 600/600",
+                           "\n  The", "15_gpt: step 600 is not saved"})
+    EXPECT_NE(outcome.output.find(part), std::string::npos) << part << " in\n" << outcome.output;
+  // What had been saved before is still good.
+  EXPECT_EQ(run({"--load", away + "/a", "--steps", "1"}).exit_code, 0);
+}
+
 TEST_F(GptProgram, AFinishedCheckpointJustWrites) {
   ASSERT_EQ(run(tiny({"--steps", "12", "--save", file("a")})).exit_code, 0);
   const std::string before = io::read_file(file("a"));

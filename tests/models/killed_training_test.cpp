@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 
 // ---- what is trained ----
 
-constexpr int64_t steps = 24;
+constexpr int64_t steps = 20;
 
 data::Corpus text() {
   std::string letters;
@@ -179,30 +179,25 @@ class KilledTraining : public testing::Test {
   }
 
   // What lies there is the state of some step, bit for bit, and of none before the last that was
-  // saved; a training that goes on from it ends with the bytes of one that was never interrupted.
-  static void expect_nothing_lost(const Orders& told, const Outcome& outcome, int threads) {
-    if (!fs::exists(told.path) && !fs::exists(io::previous_checkpoint(told.path))) {
-      EXPECT_EQ(outcome.last_saved, 0) << "the checkpoint is gone";
-      return;
-    }
-    const io::Checkpoint found = io::load_checkpoint(told.path);
-    if (told.can_exchange) {
-      EXPECT_EQ(found.note, "");
-    }
+  // saved. Training goes on from it, is saved as `end`, and has the bytes of one that was never
+  // interrupted.
+  static void expect_nothing_lost(const Orders& told, const Outcome& outcome, int threads,
+                                  const fs::path& end) {
     const data::Corpus corpus = text();
     Trainer trainer = new_trainer(corpus);
-    trainer.load_state(found.state);
+    if (fs::exists(told.path) || fs::exists(io::previous_checkpoint(told.path))) {
+      const io::Checkpoint found = io::load_checkpoint(told.path);
+      EXPECT_TRUE(found.note.empty() || !told.can_exchange) << found.note;
+      trainer.load_state(found.state);
+    }
     EXPECT_GE(trainer.steps_done(), outcome.last_saved);
     EXPECT_LE(trainer.steps_done(), outcome.last_saved + 1);
     EXPECT_EQ(io::checksum(trainer.state()), sums_.at(static_cast<size_t>(trainer.steps_done())));
 
     const test::ScopedThreads scope(threads);
     while (!trainer.is_finished()) trainer.step();
-    const fs::path end = told.path + "-resumed";
     io::save_checkpoint(end, trainer.state());
     EXPECT_TRUE(io::read_file(end) == final_bytes_) << "other bytes than undisturbed";
-    fs::remove(end);
-    fs::remove(io::previous_checkpoint(end));
   }
 
   static inline std::vector<std::string> sums_;  // of the states after 0, 1, ... steps
@@ -218,9 +213,9 @@ TEST_F(KilledTraining, SixtyTimesAtRandomMoments) {
   for (; kills < 60 && runs < 300; ++runs) {
     SCOPED_TRACE(fmt::format("run {}", runs));
     told.threads = 1 + runs % 2;
-    const Outcome outcome = run(told, generator.uniform() * 10 * seconds_per_step_);
+    const Outcome outcome = run(told, generator.uniform() * 8 * seconds_per_step_);
     kills += outcome.killed ? 1 : 0;
-    expect_nothing_lost(told, outcome, 1 + runs / 2 % 2);
+    expect_nothing_lost(told, outcome, 1 + runs / 2 % 2, directory / "resumed");
     if (HasFailure()) return;
     if (outcome.last_saved < steps) continue;
     EXPECT_TRUE(io::read_file(told.path) == final_bytes_) << "a chain of killed runs differs";
@@ -260,15 +255,10 @@ TEST_F(KilledTraining, BeforeEveryCallOfASave) {
     ++kills;
     if (told.call != "open" && told.call != "fsync_directory" && told.call != "keep")
       ++between_open_and_rename;
-    expect_nothing_lost(told, outcome, 3 - told.threads);
-
-    // Another process finishes, and removes what the killed one left behind.
-    Orders undisturbed = told;
-    undisturbed.call = "none";
-    EXPECT_EQ(run(undisturbed).last_saved, steps);
-    EXPECT_TRUE(io::read_file(told.path) == final_bytes_) << "other bytes than undisturbed";
+    expect_nothing_lost(told, outcome, 3 - told.threads, told.path);
     const fs::path folder = fs::path(told.path).parent_path();
-    EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 2) << "temporary files are left";
+    EXPECT_LE(std::distance(fs::directory_iterator(folder), {}), 2)
+        << "what the killed process left behind is still there";
   };
   kill_at({{"open", {1, 2, 3}},
            {"write", {1, 2, 15, 29, 30, 45, 58}},

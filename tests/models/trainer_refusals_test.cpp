@@ -1,6 +1,8 @@
 // A checkpoint that does not fit or is damaged says how, and changes nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "gradus/io/checkpoint.h"
 #include "gradus/models/trainer.h"
 #include "support.h"
@@ -68,9 +70,17 @@ TEST(TrainerRefusals, AnotherModelIsToldFromThisOneSizeBySizeAndTensorByTensor) 
                 "model.width is 24, here it is 32",
                 "blocks.0.self_attn.in_proj_weight is float32 [72, 24], the model's is float32 "
                 "[96, 32]",
-                "blocks.2.norm1.weight [32] is missing"});
-  // 2 + 3 x 6 + 1 weights and twice as many moments differ.
-  expect_lines(message, {"and 23 more"});
+                "blocks.2.norm1.weight [32] is missing", "the optimiser's moments differ as well"});
+  // Three sizes, 2 + 3 x 6 + 1 weights, and the moments in one line.
+  EXPECT_EQ(std::ranges::count(message, '\n'), 3 + 21 + 1);
+}
+
+TEST(TrainerRefusals, ALongListIsCutAndCounted) {
+  std::vector<NamedArray> own;
+  for (int i = 0; i < 57; ++i) own.push_back({fmt::format("w{}", i), Array::zeros({2})});
+  const std::string message = nn::differences({}, own);
+  EXPECT_EQ(std::ranges::count(message, '\n'), 41);
+  EXPECT_TRUE(message.ends_with("\n  w39 [2] is missing\n  and 17 more")) << message;
 }
 
 TEST(TrainerRefusals, ChoicesThatNoShapeShowsAreComparedToo) {
@@ -109,17 +119,17 @@ TEST(TrainerRefusals, MissingUnexpectedAndMisshapenArraysAreAllListed) {
 
 // The weights are good: they must not be loaded before the moments have been looked at.
 TEST(TrainerRefusals, GoodWeightsWithBadMomentsChangeNothing) {
-  const std::string moment = "adamw.v.blocks.0.norm1.weight";
+  const std::string own = "v.blocks.0.norm1.weight", moment = "adamw." + own;
   io::State state = saved();
   std::erase_if(state.arrays, [&](const NamedArray& array) { return array.name == moment; });
-  expect_lines(refusal(state), {moment + " [24] is missing"});
+  expect_lines(refusal(state), {own + " [24] is missing"});
   state.arrays.push_back({moment, Array::zeros({23})});
-  expect_lines(refusal(state), {moment + " is float32 [23], the model's is float32 [24]"});
+  expect_lines(refusal(state), {own + " is float32 [23], the model's is float32 [24]"});
   state.arrays.back().value = Array::zeros({24}, DType::float64);
-  expect_lines(refusal(state), {moment + " is float64 [24], the model's is float32 [24]"});
+  expect_lines(refusal(state), {own + " is float64 [24], the model's is float32 [24]"});
   state.arrays.back().value = Array::zeros({24});
   state.arrays.push_back({"adamw.m.extra", Array::zeros({1})});
-  expect_lines(refusal(state), {"\"adamw.m.extra\" [1] is not part of the model"});
+  expect_lines(refusal(state), {"\"m.extra\" [1] is not part of the model"});
 }
 
 TEST(TrainerRefusals, EveryTextIsNeededAndMustBeANumberInRange) {
