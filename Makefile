@@ -123,6 +123,15 @@ LAB_mutate    := $(LAB_gradcheck) tests/laboratory/workshop.cpp tests/mutation/m
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
 LAB_exercise  := tests/laboratory/exercise_file.cpp tests/laboratory/nearest.cpp
+TESTS             := $(filter-out tests/fuzz/fuzzer.cpp,$(TESTS))
+# What libFuzzer's programs are made of, each of its own sources and those that all share.
+FUZZ_TARGETS      := safetensors tokenizers graphs
+FUZZ_SHARED       := tests/fuzz/files.cpp
+FUZZ_safetensors  := tests/fuzz/safetensors.cpp
+FUZZ_tokenizers   := tests/fuzz/tokenizers.cpp
+FUZZ_graphs       := tests/fuzz/graphs.cpp $(wildcard tests/fuzz/graph/*.cpp)
+FUZZ_PROGRAMS      = $(FUZZ_TARGETS:%=$(B)/fuzz/%)
+FUZZ_SOURCES      := $(FUZZ_SHARED) $(foreach target,$(FUZZ_TARGETS),$(filter tests/%,$(FUZZ_$(target))))
 EXERCISES      := $(wildcard lessons/exercises/[0-9][0-9]_*.cpp)
 EXERCISE_CHECK := lessons/exercises/check.cpp lessons/exercises/exercise.cpp
 
@@ -211,6 +220,18 @@ $(LAB_PROGRAMS): $(B)/%: $(B)/obj/tests/%.o $(LIBRARY)
 	$(Q)$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBS) -lgtest -pthread -o $@
 $(foreach program,$(LAB_PROGRAMS),$(eval $(program): $(call objects,$(LAB_$(notdir $(program))))))
 
+# A fuzz program has libFuzzer's main. It links only what its target needs, for libFuzzer looks at
+# every counter of the program after every input.
+$(B)/obj/tests/fuzz/fuzzer.%.o: tests/fuzz/fuzzer.cpp $(B)/flags | $(B)/ready-gpt
+	$(call say,compile $< for $*)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(PLAIN) -Itests -DGRADUS_FUZZ_TARGET=$* -MMD -MP -c $< -o $@
+$(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzzer.%.o $(call objects,$(FUZZ_SHARED)) $(LIBRARY)
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(LIBRARY) $(LIBS) -o $@
+$(foreach target,$(FUZZ_TARGETS),$(eval $(B)/fuzz/$(target): $(call objects,$(FUZZ_$(target)))))
+
 # How the workshop makes gradcheck of changed sources: they are compiled often and compute little.
 $(B)/laboratory/toolchain: $(B)/flags $(B)/laboratory/gradcheck
 	$(Q){ echo 'compile $(COMPILE) $(PLAIN) -O0 -g0 -w'; \
@@ -244,7 +265,7 @@ TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laborator
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
 $(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
-$(call objects,$(TESTS) $(LAB_MAINS)): | $(B)/ready-test
+$(call objects,$(filter-out $(FUZZ_SOURCES),$(TESTS)) $(LAB_MAINS)): | $(B)/ready-test
 
 # GCC 12 under AddressSanitizer finds its own <regex> uninitialised.
 $(call objects,tests/mutation/mutants.cpp tests/mutation/mutate.cpp): private PLAIN += $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
@@ -350,6 +371,16 @@ puzzle-check: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Say whether yo
 
 museum: $(B)/laboratory/museum $(B)/laboratory/toolchain ## Show that gradient checks catch every planted mistake; ARGS=--help
 	@GRADUS_BUILD=$(B) $< $(ARGS)
+
+.PHONY: fuzz
+# The whole library once more, in build/fuzz. OpenMP's threads would only wait for each other.
+FUZZ_CXX  := $(if $(findstring clang,$(CXX)),$(CXX),clang++)
+FUZZ_LIST := $(if $(TARGET),$(TARGET),$(FUZZ_TARGETS))
+SECONDS   ?= 60
+fuzz: ## Feed random input to readers, flags and ops: SECONDS=60 each, RUNS=1000000, TARGET=npy
+	@$(if $(filter-out $(FUZZ_TARGETS),$(FUZZ_LIST)),echo "There is no target $(filter-out $(FUZZ_TARGETS),$(FUZZ_LIST)); there are: $(FUZZ_TARGETS)." >&2; exit 1)
+	@$(MAKE) --no-print-directory CXX=$(FUZZ_CXX) SANITIZE=fuzzer-no-link,address,undefined B=build/fuzz $(FUZZ_LIST:%=build/fuzz/fuzz/%)
+	@bash .make/fuzz.sh build/fuzz '$(SECONDS)' '$(RUNS)' $(FUZZ_LIST)
 
 bench-loop: $(B)/laboratory/gradcheck ## Measure the seconds from saving an op to its checked gradients; LOOP=conv2d:conv
 	@MAKEFLAGS= bash .make/bench_loop.sh $(LOOP)
