@@ -123,15 +123,14 @@ LAB_mutate    := $(LAB_gradcheck) tests/laboratory/workshop.cpp tests/mutation/m
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
 LAB_exercise  := tests/laboratory/exercise_file.cpp tests/laboratory/nearest.cpp
-TESTS             := $(filter-out tests/fuzz/fuzzer.cpp,$(TESTS))
+TESTS             := $(filter-out tests/fuzz/fuzzer.cpp tests/fuzz/breaks.cpp,$(TESTS))
 # What libFuzzer's programs are made of, each of its own sources and those that all share.
-FUZZ_TARGETS      := safetensors tokenizers graphs
+FUZZ_TARGETS      := safetensors npy checkpoint tokenizers command_line graphs
 FUZZ_SHARED       := tests/fuzz/files.cpp
-FUZZ_safetensors  := tests/fuzz/safetensors.cpp
-FUZZ_tokenizers   := tests/fuzz/tokenizers.cpp
-FUZZ_graphs       := tests/fuzz/graphs.cpp $(wildcard tests/fuzz/graph/*.cpp)
+FUZZ_command_line := tests/fuzz/command_line.cpp tests/fuzz/breaks.cpp $(STAGE)
+FUZZ_graphs       := $(wildcard tests/fuzz/graph/*.cpp)
 FUZZ_PROGRAMS      = $(FUZZ_TARGETS:%=$(B)/fuzz/%)
-FUZZ_SOURCES      := $(FUZZ_SHARED) $(foreach target,$(FUZZ_TARGETS),$(filter tests/%,$(FUZZ_$(target))))
+FUZZ_SOURCES      := $(FUZZ_SHARED) $(FUZZ_graphs) $(FUZZ_TARGETS:%=tests/fuzz/%.cpp) tests/fuzz/breaks.cpp
 EXERCISES      := $(wildcard lessons/exercises/[0-9][0-9]_*.cpp)
 EXERCISE_CHECK := lessons/exercises/check.cpp lessons/exercises/exercise.cpp
 
@@ -230,7 +229,7 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzzer.%.o $(call objects,$(F
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -fsanitize=fuzzer $(filter %.o,$^) $(LIBRARY) $(LIBS) -o $@
-$(foreach target,$(FUZZ_TARGETS),$(eval $(B)/fuzz/$(target): $(call objects,$(FUZZ_$(target)))))
+$(foreach target,$(FUZZ_TARGETS),$(eval $(B)/fuzz/$(target): $(call objects,tests/fuzz/$(target).cpp $(FUZZ_$(target)))))
 
 # How the workshop makes gradcheck of changed sources: they are compiled often and compute little.
 $(B)/laboratory/toolchain: $(B)/flags $(B)/laboratory/gradcheck
@@ -264,7 +263,7 @@ TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laborator
               $(B)/gradus.pc $(B)/compile_commands.json
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait.
-$(call objects,$(TESTS) $(LAB_MAINS)): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
+$(call objects,$(TESTS) $(LAB_MAINS) tests/fuzz/breaks.cpp): private PLAIN += -Itests $(if $(filter -O2,$(MODE)),-O1)
 $(call objects,$(filter-out $(FUZZ_SOURCES),$(TESTS)) $(LAB_MAINS)): | $(B)/ready-test
 
 # GCC 12 under AddressSanitizer finds its own <regex> uninitialised.

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -34,11 +33,6 @@ double slowness() {
   return best / there;
 }
 
-std::string in_seconds(double seconds) {
-  if (seconds < 1) return "under a second";
-  return fmt::format("about {:.0f} s", seconds);
-}
-
 /// Two threads that wait for each other turn in a loop, and libgomp's own patience, 300,000 turns,
 /// makes a lesson many times slower while another program keeps one of two cores busy. libgomp
 /// reads the environment when the program is loaded, so the program is loaded once more.
@@ -46,75 +40,6 @@ void shorten_waiting(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("GOMP_SPINCOUNT", "2000", 1);
   ::execv("/proc/self/exe", argv);  // returns only where there is no such file; then all goes on
-}
-
-// Prints what is wrong and ends with 2.
-[[noreturn]] void refuse(const std::string& program, const std::string& problem) {
-  std::fflush(stdout);
-  fmt::print(stderr, "{}: {}\nTry {} --help.\n", program, problem, program);
-  std::exit(2);
-}
-
-std::string list_of_breaks() {
-  size_t width = 0;
-  for (const Break& b : breaks()) width = std::max(width, b.name.size());
-  std::string list;
-  for (const Break& b : breaks()) list += fmt::format("  {:<{}}  {}\n", b.name, width, b.change);
-  return list.empty() ? "This lesson has nothing to break.\n" : list;
-}
-
-Options parse(int argc, char** argv, const Chapter& chapter, const std::string& program) {
-  Options options;
-  options.seed = chapter.seed;
-  CLI::App app(fmt::format("Lesson {}: {}", chapter.number, entry(chapter.number).title), program);
-  app.get_formatter()->column_width(22);
-  app.add_flag("--quick", options.quick,
-               fmt::format("Smaller and shorter: {}", in_seconds(chapter.quick_seconds)));
-  app.add_flag("--verbose", options.verbose, "Show every table");
-  app.add_flag("--predict", options.predict, "Ask before an answer is given");
-  app.add_option("--break", options.break_name, "Break the code on purpose; see --list-breaks")
-      ->type_name("NAME");
-  app.add_flag_callback(
-      "--list-breaks",
-      [&] {
-        fmt::print("{}", list_of_breaks());
-        std::exit(0);
-      },
-      "What can be broken");
-  app.add_option("--html", options.html, "Write all it showed as one page")->type_name("FILE");
-  app.add_option("--seed", options.seed, "Same seed, same numbers")
-      ->type_name("N")
-      ->check([](const std::string& text) {
-        return text.starts_with('-') ? "must be a whole number from 0 up, got " + text
-                                     : std::string();
-      })
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "Default: one for each core")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
-  app.add_flag("--anomaly", options.anomaly,
-               "Stop at the first NaN or infinity, say where it began");
-  app.add_option("--pictures", options.pictures)->group("")->check(CLI::ExistingDirectory);
-  app.add_flag("--contract", options.contract)->group("");
-  const size_t common = app.get_options().size();
-  if (chapter.more_flags) chapter.more_flags(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    std::exit(0);
-  } catch (const CLI::ParseError& error) {
-    refuse(program, error.what());
-  }
-  const std::vector<CLI::Option*> flags = app.get_options();
-  options.own_flags = std::any_of(flags.begin() + static_cast<std::ptrdiff_t>(common), flags.end(),
-                                  [](const CLI::Option* flag) { return flag->count() > 0; });
-  const auto is_named = [&](const Break& b) { return b.name == options.break_name; };
-  const std::vector<Break> all = breaks();
-  if (app.count("--break") > 0 && std::none_of(all.begin(), all.end(), is_named))
-    refuse(program,
-           fmt::format("--break={}: this lesson has\n{}", options.break_name, list_of_breaks()));
-  return options;
 }
 
 void announce(const Lesson::State& s) {
@@ -145,7 +70,12 @@ int run(int argc, char** argv, const Chapter& chapter, const std::function<void(
   const std::string program = std::filesystem::path(argv[0]).filename().string();
   shorten_waiting(argv);
   try {
-    const Options options = parse(argc, argv, chapter, program);
+    const CommandLine command = read_command_line({argv + 1, argv + argc}, chapter, program);
+    if (command.exit_code) {
+      fmt::print(*command.exit_code == 0 ? stdout : stderr, "{}", command.output);
+      return *command.exit_code;
+    }
+    const Options& options = command.options;
     if (options.threads > 0) set_num_threads(options.threads);
     if (!options.html.empty())
       io::OutputFile(options.html);  // can it be written? asked before, not after

@@ -3,6 +3,7 @@
 /// need only lesson.h.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,21 @@ struct Options {
   bool own_flags = false;  ///< a flag of the lesson's own was given
   bool contract = false;   ///< print for the tests: see docs/writing_a_lesson.md, What it prints
 };
+
+/// What a command line came to.
+struct CommandLine {
+  Options options;
+  std::optional<int> exit_code;  ///< if the program is to end at once: 0, or 2 for a wrong flag
+  std::string output;            ///< what it says then
+};
+
+/// Reads a lesson's arguments, without the program's name, and its own flags' as well. \throws
+/// Error if one of those reads a file that is damaged (see gpt_flags.h).
+CommandLine read_command_line(std::vector<std::string> arguments, const Chapter& chapter,
+                              const std::string& program);
+
+/// "about 7 s".
+std::string in_seconds(double seconds);
 
 struct Lesson::State {
   enum class Block { text, report };

@@ -62,7 +62,7 @@ void require_same(std::string_view what, const Array& a, const Array& b) {
 void require_round_trip(const io::State& state) {
   const fs::path first = scratch_directory() / "first", second = scratch_directory() / "second";
   io::save_safetensors(first, state);
-  const io::State again = io::load_safetensors(first);
+  const io::State again = io::parse_safetensors(bytes_of(first));
   require(again.metadata == state.metadata, "other texts came back");
   require(again.arrays.size() == state.arrays.size(), "{} arrays came back of {}",
           again.arrays.size(), state.arrays.size());
@@ -73,6 +73,15 @@ void require_round_trip(const io::State& state) {
   }
   io::save_safetensors(second, again);
   require(bytes_of(first) == bytes_of(second), "saved again, the file has other bytes");
+}
+
+void repair_header_length(std::vector<uint8_t>& input) {
+  if (input.size() < 8) return;
+  size_t end = input.size();
+  while (end > 8 && input[end - 1] != '}') --end;
+  while (end < input.size() && input[end] == ' ') ++end;
+  const uint64_t length = end - 8;
+  std::memcpy(input.data(), &length, 8);
 }
 
 uint64_t memory_of(const io::State& state) {

@@ -29,4 +29,7 @@ void require_same(std::string_view what, const Array& a, const Array& b);
 /// The bytes of all elements, as they stand in memory.
 uint64_t memory_of(const io::State& state);
 
+/// Writes the length of a safetensors header, which ends with a brace and spaces, in front of it.
+void repair_header_length(std::vector<uint8_t>& input);
+
 }  // namespace gradus::test::fuzz

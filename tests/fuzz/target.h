@@ -7,11 +7,14 @@
 #include <fmt/core.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "gradus/error.h"
 
 namespace gradus::test::fuzz {
 
@@ -32,7 +35,7 @@ struct Target {
   void (*repair)(std::vector<uint8_t>& input);
 };
 
-extern const Target graphs, safetensors, tokenizers;
+extern const Target checkpoint, command_line, graphs, npy, safetensors, tokenizers;
 
 /// What must hold does not. It is no gradus::Error: those are what a target expects.
 class Finding : public std::runtime_error {
@@ -44,6 +47,16 @@ class Finding : public std::runtime_error {
 template <class... Args>
 void require(bool holds, fmt::format_string<Args...> format, Args&&... args) {
   if (!holds) throw Finding(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// f(), or nothing where it refuses with an Error. Whatever else it throws is a mistake.
+template <class F>
+auto unless_refused(F f) -> std::optional<decltype(f())> {
+  try {
+    return f();
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 }  // namespace gradus::test::fuzz

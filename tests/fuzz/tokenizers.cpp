@@ -1,60 +1,135 @@
-// Any bytes as text. What a tokenizer takes, it gives back.
+// Any bytes as text, and as the files that a tokenizer is read from. What a tokenizer takes, it
+// gives back.
 #include "gradus/data/tokenizer.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "fuzz/target.h"
-#include "gradus/error.h"
+#include "gradus/data/bpe.h"
 
 namespace gradus::test::fuzz {
 namespace {
 
-// f(), or nothing where it refuses.
-template <class F>
-auto unless_refused(F f) -> std::optional<decltype(f())> {
-  try {
-    return f();
-  } catch (const Error&) {
-    return {};
+// Pieces of the input, which 0xff separates: it stands in no UTF-8.
+class Pieces {
+ public:
+  explicit Pieces(Bytes input) : rest_(input) {}
+  Bytes next() {
+    const auto end = static_cast<size_t>(std::ranges::find(rest_, 0xff) - rest_.begin());
+    const Bytes piece = rest_.first(end);
+    rest_ = rest_.subspan(std::min(end + 1, rest_.size()));
+    return piece;
   }
-}
+  Bytes rest() const { return rest_; }
 
-void require_round_trip(const data::CharTokenizer& tokenizer, std::string_view text) {
+ private:
+  Bytes rest_;
+};
+
+// Whether it takes the text, which then comes back.
+bool round_trip(const data::Tokenizer& tokenizer, std::string_view text) {
   const auto ids = unless_refused([&] { return tokenizer.encode(text); });
-  if (!ids) return;
-  require(tokenizer.decode(*ids) == text, "decode(encode(text)) is another text");
-  require(std::ranges::equal(*ids, tokenizer.encode_compactly(text)),
-          "in 16 bits the ids are others");
+  if (ids) require(tokenizer.decode(*ids) == text, "decode(encode(text)) is another text");
+  return ids.has_value();
 }
 
-// Ids out of range are refused, and the others are what encode would have given.
-void require_ids_are_checked(const data::CharTokenizer& tokenizer, Bytes input) {
+// Ids out of range are refused, all others stand for something.
+void ids_are_checked(const data::Tokenizer& tokenizer, Bytes input) {
   std::vector<int64_t> ids;
-  for (const uint8_t byte : input) ids.push_back(static_cast<int8_t>(byte));
+  for (const uint8_t byte : input) ids.push_back(byte == 0xfe ? -1 : 2 * byte);
   const bool exist =
       std::ranges::all_of(ids, [&](int64_t id) { return id >= 0 && id < tokenizer.size(); });
   const auto text = unless_refused([&] { return tokenizer.decode(ids); });
   require(text.has_value() == exist, "decode takes ids that do not exist, or refuses some that do");
-  if (text) require(tokenizer.encode(*text) == ids, "encode(decode(ids)) gives other ids");
+  if (text) require(round_trip(tokenizer, *text), "encode refuses what decode gave");
 }
 
-void characters(Bytes learned, Bytes other) {
-  const auto tokenizer = unless_refused([&] { return data::CharTokenizer(text_of(learned)); });
+void characters(Pieces pieces) {
+  const std::string_view learned = text_of(pieces.next());
+  const auto tokenizer = unless_refused([&] { return data::CharTokenizer(learned); });
   if (!tokenizer) return;
-  require(tokenizer->decode(tokenizer->encode(text_of(learned))) == text_of(learned),
-          "the text that it was made of does not come back");
+  require(round_trip(*tokenizer, learned), "it refuses the text that it was made of");
   const data::CharTokenizer again(tokenizer->vocabulary());
-  require(again.size() == tokenizer->size() && again.vocabulary() == tokenizer->vocabulary(),
-          "made of its own vocabulary it is another");
-  require_round_trip(*tokenizer, text_of(other));
-  require_ids_are_checked(*tokenizer, other);
+  require(again.vocabulary() == tokenizer->vocabulary(), "made of its vocabulary it is another");
+  require(std::ranges::equal(tokenizer->encode(learned), tokenizer->encode_compactly(learned)),
+          "in 16 bits the ids are others");
+  round_trip(*tokenizer, text_of(pieces.rest()));
+  ids_are_checked(*tokenizer, pieces.rest());
 }
 
-// The text to learn, 0xff, which is in no UTF-8, and a text to take apart.
+void bytes(Pieces pieces) {
+  const data::ByteTokenizer tokenizer;
+  require(round_trip(tokenizer, text_of(pieces.rest())), "bytes were refused");
+  ids_are_checked(tokenizer, pieces.rest());
+}
+
+void words(Pieces pieces) {
+  const std::string_view text = text_of(pieces.rest());
+  std::string together;
+  for (const std::string_view word : data::words_of(text)) {
+    require(!word.empty(), "a word is empty");
+    together += word;
+  }
+  require(together == text, "the words are not the text");
+}
+
+void use(const data::BPETokenizer& tokenizer, Bytes text) {
+  require(round_trip(tokenizer, text_of(text)), "bytes were refused");
+  const auto special = tokenizer.encode_with_special_tokens(text_of(text));
+  require(tokenizer.decode(special) == text_of(text), "with special tokens it is another text");
+  ids_are_checked(tokenizer, text);
+  const auto again = data::BPETokenizer::parse(tokenizer.vocabulary_json(), tokenizer.merges_txt());
+  require(again.vocabulary_json() == tokenizer.vocabulary_json() &&
+              again.merges_txt() == tokenizer.merges_txt(),
+          "read from its own files it is another");
+  require(again.encode(text_of(text)) == tokenizer.encode(text_of(text)),
+          "read from its own files it encodes otherwise");
+}
+
+void learned(Pieces pieces) {
+  const Bytes text = pieces.next(), name = pieces.next();
+  data::BPETraining training;
+  if (!name.empty()) training.special_tokens.emplace_back(text_of(name));
+  const auto size = 250 + static_cast<int64_t>(text.size() % 64);
+  const auto tokenizer =
+      unless_refused([&] { return data::BPETokenizer::train(text_of(text), size, training); });
+  if (!tokenizer) return;
+  require(tokenizer->size() <= size, "{} tokens of {}", tokenizer->size(), size);
+  use(*tokenizer, text);
+  use(*tokenizer, pieces.rest());
+}
+
+void read(Pieces pieces) {
+  const std::string_view vocabulary = text_of(pieces.next()), merges = text_of(pieces.next());
+  const auto tokenizer =
+      unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
+  if (tokenizer) use(*tokenizer, pieces.rest());
+}
+
+// The same, but the 256 bytes need not be in the input.
+void read_beside_bytes(Pieces pieces) {
+  static const std::string bytes = data::BPETokenizer::train("", 256).vocabulary_json();
+  std::string vocabulary = bytes.substr(0, bytes.rfind('}'));
+  vocabulary += text_of(pieces.next());
+  vocabulary += '}';
+  const std::string_view merges = text_of(pieces.next());
+  const auto tokenizer =
+      unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
+  if (tokenizer) use(*tokenizer, pieces.rest());
+}
+
+// The first byte says what is done with the others.
 void run(Bytes input) {
-  const auto end = static_cast<size_t>(std::ranges::find(input, 0xff) - input.begin());
-  characters(input.first(end), input.subspan(std::min(end + 1, input.size())));
+  if (input.empty()) return;
+  const Pieces pieces(input.subspan(1));
+  switch (input[0]) {
+    case 'c': return characters(pieces);
+    case 'b': return bytes(pieces);
+    case 'w': return words(pieces);
+    case 't': return learned(pieces);
+    case 'r': return read(pieces);
+    default: return read_beside_bytes(pieces);
+  }
 }
 
 }  // namespace
