@@ -6,6 +6,7 @@
 #   make CXX=clang++                   another compiler
 #   make LEVEL=0                       all at -O0, or another level, kernels included
 #   make COVERAGE=1                    counts what runs; `make coverage` reads it
+# `make fuzz` builds one of its own: clang, with libFuzzer's counters in all of the library.
 # CPPFLAGS, CXXFLAGS and LDFLAGS are added to ours; V=1 shows the commands.
 
 null    :=
@@ -53,6 +54,12 @@ PLAIN := -ffp-contract=off
 # Kernels are optimised even when the rest is not. No -ffast-math: it may reorder sums, and then
 # the result would depend on the compiler's mood.
 KERNEL := -O$(if $(COVERAGE),0,$(or $(LEVEL),3)) -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+
+# libFuzzer's programs have kernels without sanitizers: clang takes minutes for each with them, and
+# `make test SANITIZE=address,undefined` watches every kernel.
+ifneq ($(findstring fuzzer,$(SANITIZE)),)
+  KERNEL += -fno-sanitize=all
+endif
 
 # libomp keeps what it allocated, and without Archer, which tells ThreadSanitizer of its barriers,
 # correct code is full of races.
@@ -108,7 +115,7 @@ STAGE    := $(filter-out $(LESSONS),$(wildcard lessons/*.cpp))
 BENCHES  := $(wildcard tests/bench/*.cpp)
 BENCH_MAINS := tests/bench/report.cpp tests/bench/google.cpp
 LAB_MAINS := $(addprefix tests/laboratory/,exercise.cpp gradcheck.cpp museum.cpp puzzle.cpp tokenize.cpp) tests/mutation/mutate.cpp tests/io/exchange.cpp
-TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% $(LAB_MAINS),$(call find,tests))
+TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% tests/fuzz/fuzzer.cpp tests/fuzz/breaks.cpp $(LAB_MAINS),$(call find,tests))
 # The tests that depend on compiler, machine and threads most: the kernels, the invariants, the gradients
 # of all ops and layers, what trains. They are a program of their own, for where all would take hours.
 CORE_TESTS := $(wildcard tests/kernels/*.cpp tests/gradcheck/*.cpp tests/optim/*.cpp) \
@@ -123,7 +130,6 @@ LAB_mutate    := $(LAB_gradcheck) tests/laboratory/workshop.cpp tests/mutation/m
 LAB_puzzle    := $(EXHIBITS)
 LAB_museum    := $(EXHIBITS) tests/laboratory/show.cpp tests/laboratory/nearest.cpp
 LAB_exercise  := tests/laboratory/exercise_file.cpp tests/laboratory/nearest.cpp
-TESTS             := $(filter-out tests/fuzz/fuzzer.cpp tests/fuzz/breaks.cpp,$(TESTS))
 # What libFuzzer's programs are made of, each of its own sources and those that all share.
 FUZZ_TARGETS      := safetensors npy checkpoint tokenizers command_line graphs
 FUZZ_SHARED       := tests/fuzz/files.cpp
@@ -144,9 +150,9 @@ LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
 EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
 CORE_PROGRAM    := $(B)/tests/core_tests
-OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(LAB_MAINS) $(BENCHES) tests/race/planted_race.cpp) \
+OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(FUZZ_SOURCES) $(LAB_MAINS) $(BENCHES) tests/race/planted_race.cpp) \
                    $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp)
-ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS)
+ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS) $(FUZZ_TARGETS:%=$(B)/obj/tests/fuzz/fuzzer.%.o)
 DESCRIBED       := $(OBJECTS) $(call objects,$(EXERCISES))
 
 Q   := $(if $(V),,@)
@@ -371,7 +377,6 @@ puzzle-check: $(B)/laboratory/puzzle $(B)/laboratory/toolchain ## Say whether yo
 museum: $(B)/laboratory/museum $(B)/laboratory/toolchain ## Show that gradient checks catch every planted mistake; ARGS=--help
 	@GRADUS_BUILD=$(B) $< $(ARGS)
 
-.PHONY: fuzz
 # The whole library once more, in build/fuzz. OpenMP's threads would only wait for each other.
 FUZZ_CXX  := $(if $(findstring clang,$(CXX)),$(CXX),clang++)
 FUZZ_LIST := $(if $(TARGET),$(TARGET),$(FUZZ_TARGETS))
@@ -486,4 +491,4 @@ help: ## Show this list
 	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
 
 FORCE:
-.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
+.PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here fuzz gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE
