@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
 
 #include "fuzz/files.h"
 #include "gradus/arithmetic.h"
@@ -59,6 +59,17 @@ class Measure {
     for (const Leaf& leaf : leaves) tensors_.emplace_back(array(leaf.values, leaf.shape));
     for (const int output : program.outputs)
       cotangents_.push_back(program.cotangent(output).to_vector());
+  }
+
+  // How far rounding alone may put a difference off: that of the outputs, divided by the step,
+  // where an output near 0 may come from numbers near 1.
+  double rounding() {
+    const std::vector<Values> outputs = moved(std::vector<Values>(leaves_.size()), 0);
+    double size = 0;
+    for (size_t i = 0; i < outputs.size(); ++i)
+      for (size_t k = 0; k < outputs[i].size(); ++k)
+        size += std::abs(cotangents_[i][k]) * (std::abs(outputs[i][k]) + 1);
+    return 4 * std::numeric_limits<double>::epsilon() * size / step;
   }
 
   // The derivative along `direction`, a list of numbers for each leaf (none: it stays).
@@ -148,7 +159,9 @@ double largest_magnitude(const Values& values) {
 void compare(Measure& measure, const std::vector<Values>& direction, double analytic, double size,
              const std::string& where, GraphCounts& counts) {
   const double numeric = measure.derivative(direction, step);
-  const double allowed = tolerance * std::max({std::abs(analytic), std::abs(numeric), 0.01 * size});
+  const double relative =
+      tolerance * std::max({std::abs(analytic), std::abs(numeric), 0.01 * size});
+  const double allowed = std::max(relative, measure.rounding());
   if (std::abs(analytic - numeric) <= allowed) {
     ++counts.derivatives;
     return;
