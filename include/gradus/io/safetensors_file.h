@@ -18,10 +18,11 @@ namespace gradus::io {
 
 /// What a safetensors file says about one of its arrays.
 struct SafetensorsEntry {
-  std::string name;             ///< "blocks.0.norm1.weight"
-  ElementType type;             ///< of the elements in the file
-  Shape shape;                  ///< the size of each axis
-  uint64_t begin = 0, end = 0;  ///< its bytes, counted from the first one behind the header
+  std::string name;    ///< "blocks.0.norm1.weight"
+  ElementType type;    ///< of the elements in the file
+  Shape shape;         ///< the size of each axis
+  uint64_t begin = 0;  ///< where its bytes begin, counted from the first one behind the header
+  uint64_t end = 0;    ///< where they end
 };
 
 /// An open safetensors file: what is in it is known, what its arrays hold is read when it is asked
