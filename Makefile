@@ -354,10 +354,11 @@ aarch64: ## Build the core tests for ARM and run them in QEMU
 # Branches that only an exception takes are left out: every call has one. FILTER and TARGET as for test.
 GCOVR = gcovr --root . --filter src/ --object-directory $(B)/obj --exclude-throw-branches --exclude-unreachable-branches
 coverage: ## How much of src/ the tests run; lists what they do not; pages in build/coverage/html
+	@[ ! -d build ] || find build -name '*.gcda' -delete  # what earlier runs counted
 	@$(MAKE) --no-print-directory coverage-here COVERAGE=1
 coverage-here: $(or $(TARGET),test) | $(B)/ready-coverage
 	@mkdir -p $(B)/html
-	@$(GCOVR) -j $(CORES) --json $(B)/coverage.json --html-details $(B)/html/index.html
+	@$(GCOVR) -j $(CORES) --json $(B)/coverage.json --html-details $(B)/html/index.html $(B)/obj
 	@python3 .make/coverage.py $(B)/coverage.json tests/coverage/gaps.txt
 
 LEVELS := 0 1 2 3
