@@ -61,10 +61,11 @@ for target; do
   for directory in "tests/fuzz/corpus/$target" "tests/fuzz/regressions/$target"; do
     [ -d "$directory" ] && inputs+=("$directory")
   done
+  case $target in graphs) longest=160 ;; checkpoint) longest=8192 ;; *) longest=4096 ;; esac
   dictionary=tests/fuzz/dictionaries/$target.dict
   # A run that counts executions still ends: after six hours.
   "$program" -max_total_time="$([ "$runs" ] && echo 21600 || echo "$seconds")" ${runs:+-runs="$runs"} \
-    $([ -e "$dictionary" ] && echo "-dict=$dictionary") -max_len=4096 -timeout=10 \
+    $([ -e "$dictionary" ] && echo "-dict=$dictionary") -max_len="$longest" -timeout=10 \
     -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1 \
     -artifact_prefix="$build/crashes/$target-" "${inputs[@]}" > "$log" 2>&1 &
   running=$!
