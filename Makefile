@@ -151,8 +151,8 @@ EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
 CORE_PROGRAM    := $(B)/tests/core_tests
 OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(FUZZ_SOURCES) $(LAB_MAINS) $(BENCHES) tests/race/planted_race.cpp) \
-                   $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp)
-ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS) $(FUZZ_TARGETS:%=$(B)/obj/tests/fuzz/fuzzer.%.o)
+                   $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp) $(FUZZ_TARGETS:%=$(B)/obj/tests/fuzz/fuzzer.%.o)
+ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS)
 DESCRIBED       := $(OBJECTS) $(call objects,$(EXERCISES))
 
 Q   := $(if $(V),,@)
