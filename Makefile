@@ -273,7 +273,7 @@ $(call objects,$(TESTS) $(LAB_MAINS) tests/fuzz/breaks.cpp): private PLAIN += -I
 $(call objects,$(filter-out $(FUZZ_SOURCES),$(TESTS)) $(LAB_MAINS)): | $(B)/ready-test
 
 # GCC 12 under AddressSanitizer finds its own <regex> uninitialised.
-$(call objects,tests/mutation/mutants.cpp tests/mutation/mutate.cpp): private PLAIN += $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
+$(call objects,tests/mutation/mutants.cpp tests/mutation/mutate.cpp tests/data/tokenizers_page_test.cpp): private PLAIN += $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized)
 
 # A lesson is changed often and computes little outside the library.
 $(call objects,$(LESSONS) $(BROKEN)): private PLAIN += $(if $(filter -O2,$(MODE)),-O0)
