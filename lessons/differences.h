@@ -33,7 +33,8 @@ inline Tensor measured(const Map& f, const Array& x, const Array& w, double h = 
       return f(Tensor(moved)).value();
     };
     const double here = x.data<double>()[k];
-    const Array change = f_at(here + h) - f_at(here - h);  // subtracted first, then summed
+    const Array below = f_at(here - h), above = f_at(here + h);
+    const Array change = above - below;  // subtracted first, then summed
     slope.mutable_data<double>()[k] = sum(w * change).item() / (2 * h);
   }
   return Tensor(slope);

@@ -63,7 +63,9 @@ Tensor repeat(const Tensor& x, const std::vector<int64_t>& times) {
     int64_t outer = 1, inner = 1;
     for (int i = 0; i < rank; ++i) (i < axis ? outer : inner) *= shape[i];
     y = expand(reshape(y, {outer, 1, inner}), {outer, count, inner});
-    shape[axis] *= count;
+    check(!__builtin_mul_overflow(shape[axis], count, &shape[axis]),
+          "repeat: {} times along axis {} of {} is more than 64 bits can count", count, axis,
+          x.shape());
     y = reshape(y, shape);
   }
   return y;
