@@ -69,6 +69,7 @@ int64_t exact_buckets(const RelativeConfig& config) {
 
 int64_t relative_bucket(int64_t distance, const RelativeConfig& config) {
   const int64_t exact = exact_buckets(config);
+  distance = std::max(distance, -INT64_MAX);  // the one number without an opposite
   int64_t buckets = config.buckets, first = 0, d = std::max<int64_t>(0, -distance);
   if (config.bidirectional) {
     buckets /= 2;
