@@ -8,21 +8,15 @@
 #include "gradus/data/bpe.h"
 #include "gradus/error.h"
 #include "gradus/io/file.h"
+#include "io/shown.h"
 
 namespace gradus::data {
 namespace {
 
+using io::shown;
 using nlohmann::json;
 
 constexpr uint64_t max_bytes = uint64_t{64} << 20;  // of a file; GPT-2's have one and a half
-
-// A name for an error message: in quotes, in ASCII, not too long.
-std::string shown(std::string_view name) {
-  constexpr size_t longest = 80;
-  const std::string text =
-      json(name.substr(0, longest)).dump(-1, ' ', true, json::error_handler_t::replace);
-  return name.size() > longest ? text + "..." : text;
-}
 
 // The characters of a token's name become its bytes. A name with a character that stands for no
 // byte is that of a special token and stands for itself, as with Hugging Face.

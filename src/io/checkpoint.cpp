@@ -1,6 +1,7 @@
 #include "gradus/io/checkpoint.h"
 
 #include "gradus/io/file.h"
+#include "io/shown.h"
 #include "io/xxhash.h"
 
 namespace gradus::io {
@@ -14,8 +15,9 @@ State checked(State state) {
   const auto found = state.metadata.find(checksum_key);
   check(found != state.metadata.end(), "there is no checksum, so this is no checkpoint");
   const std::string actual = checksum(state);
-  check(found->second == actual, "damaged: the checksum is {:?}, but that of the contents is {}",
-        found->second.substr(0, 2 * actual.size()), actual);
+  if (found->second != actual)
+    fail("damaged: the checksum is {}, but that of the contents is {}", shown(found->second),
+         actual);
   state.metadata.erase(found);
   return state;
 }

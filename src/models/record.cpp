@@ -3,6 +3,8 @@
 #include <charconv>
 #include <type_traits>
 
+#include "io/shown.h"
+
 namespace gradus::models {
 namespace {
 
@@ -49,9 +51,6 @@ auto as_number(const T& value) {
     return value;
 }
 
-// A text for an error message: in quotes, without control characters, not too long.
-std::string shown(const std::string& text) { return fmt::format("{:?}", text.substr(0, 40)); }
-
 template <class T>
 void read(const io::State& state, const std::string& name, T& value) {
   const auto text = state.metadata.find(name);
@@ -59,7 +58,8 @@ void read(const io::State& state, const std::string& name, T& value) {
   auto number = as_number(value);
   const char *begin = text->second.data(), *end = begin + text->second.size();
   const auto [stop, error] = std::from_chars(begin, end, number);
-  check(error == std::errc() && stop == end, "checkpoint: {} is {}", name, shown(text->second));
+  if (error != std::errc() || stop != end)
+    fail("checkpoint: {} is {}", name, io::shown(text->second));
   if constexpr (std::is_enum_v<T>)
     check(number == 0 || number == 1, "checkpoint: {} is {}", name, number);
   value = static_cast<T>(number);
@@ -69,8 +69,8 @@ void check_format(const io::State& state) {
   const auto found = state.metadata.find("format");
   check(found != state.metadata.end() && found->second.starts_with(format_family),
         "checkpoint: this file holds no GPT in training");
-  check(found->second == format, "checkpoint: its format is {}, this program reads {}",
-        shown(found->second), format);
+  if (found->second != format)
+    fail("checkpoint: its format is {}, this program reads {}", io::shown(found->second), format);
 }
 
 // Sizes that a text made up would ask for memory that no file of this length speaks for. (In

@@ -143,13 +143,16 @@ TEST(TrainerRefusals, EveryTextIsNeededAndMustBeANumberInRange) {
                 missing == "checkpoint: this file holds no GPT in training")
         << missing;
     if (name == "format") continue;
-    for (const std::string& damaged :
-         {std::string(), std::string("x"), value + "x", value + " ", " " + value, "+" + value,
-          std::string("1e999"), std::string(60, '9') + "x", std::string("\x1b[2J\0", 5)}) {
+    const auto expect_quoted = [&, &name = name](const std::string& damaged,
+                                                 const std::string& quoted) {
       state.metadata[name] = damaged;
-      EXPECT_EQ(error_of([&] { training_record(state); }),
-                fmt::format("checkpoint: {} is {:?}", name, damaged.substr(0, 40)));
-    }
+      EXPECT_EQ(error_of([&] { training_record(state); }), "checkpoint: " + name + " is " + quoted);
+    };
+    for (const std::string& damaged : {std::string(), std::string("x"), value + "x", value + " ",
+                                       " " + value, "+" + value, std::string("1e999")})
+      expect_quoted(damaged, '"' + damaged + '"');
+    expect_quoted(std::string(100, '9') + "x", '"' + std::string(80, '9') + "\"...");
+    expect_quoted(std::string("\x1b[2J\0", 5), R"("\u001b[2J\u0000")");
   }
 }
 
