@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "data/byte_names.h"
@@ -8,13 +7,13 @@
 #include "gradus/data/bpe.h"
 #include "gradus/error.h"
 #include "gradus/io/file.h"
+#include "io/json.h"
 #include "io/shown.h"
 
 namespace gradus::data {
 namespace {
 
 using io::shown;
-using nlohmann::json;
 
 constexpr uint64_t max_bytes = uint64_t{64} << 20;  // of a file; GPT-2's have one and a half
 
@@ -54,14 +53,12 @@ const Spelling& spelling() {
   return spelling;
 }
 
-// Receives the vocabulary piece by piece and refuses it at the first one that has no place in it:
-// no tree of JSON values is built, however deep the text pretends to be.
-class VocabularyReader : public json::json_sax_t {
+class VocabularyReader final : public io::JsonReader {
  public:
   std::vector<std::pair<std::string, uint64_t>> entries;  // in the order of the file
 
-  bool start_object(size_t) override {
-    if (is_open_) refuse("an object");
+  bool start_object(size_t size) override {
+    if (is_open_) return JsonReader::start_object(size);
     is_open_ = true;
     return true;
   }
@@ -72,29 +69,16 @@ class VocabularyReader : public json::json_sax_t {
     return true;
   }
   bool number_unsigned(uint64_t value) override {
-    if (!is_open_) refuse(fmt::format("the number {}", value));
+    if (!is_open_) return JsonReader::number_unsigned(value);
     entries.back().second = value;
     return true;
   }
-  bool end_object() override { return true; }
-  bool start_array(size_t) override { refuse("a list"); }
-  bool end_array() override { return true; }
-  bool string(std::string& text) override { refuse(shown(text)); }
-  bool null() override { refuse("null"); }
-  bool boolean(bool) override { refuse("a truth value"); }
-  bool number_integer(int64_t value) override { refuse(fmt::format("the number {}", value)); }
-  bool number_float(double, const std::string& text) override {
-    refuse("the number " + text.substr(0, 40));
-  }
-  bool binary(json::binary_t&) override { refuse("bytes"); }
-  bool parse_error(size_t position, const std::string&, const json::exception&) override {
-    fail("not JSON in UTF-8 at byte {}", position);
-  }
 
  private:
-  [[noreturn]] void refuse(std::string_view found) const {
-    if (!is_open_) fail("must hold an object of tokens and ids, not {}", found);
-    fail("the id of {} must be a whole number from 0, not {}", shown(entries.back().first), found);
+  std::string_view not_json() const override { return "not JSON in UTF-8 at byte"; }
+  std::string rule() const override {
+    if (!is_open_) return "must hold an object of tokens and ids";
+    return fmt::format("the id of {} must be a whole number from 0", shown(entries.back().first));
   }
   bool is_open_ = false;
 };
@@ -102,10 +86,8 @@ class VocabularyReader : public json::json_sax_t {
 // Tokens by id: their names in the file.
 std::vector<std::string> read_vocabulary(std::string_view text) {
   check(text.size() <= max_bytes, "{} bytes, at most {} are read", text.size(), max_bytes);
-  // The parser takes a NUL for the end and would not look at what follows.
-  check(text.find('\0') == text.npos, "not JSON in UTF-8 at byte {}", text.find('\0') + 1);
   VocabularyReader reader;
-  json::sax_parse(text, &reader);
+  reader.read(text);
 
   std::vector<std::string> names(reader.entries.size());
   for (auto& [name, id] : reader.entries) {
@@ -221,7 +203,8 @@ std::string BPETokenizer::file_name(Id id) const {
 std::string BPETokenizer::vocabulary_json() const {
   std::string text;
   for (Id id = 0; id < tokens_.size(); ++id)
-    text += fmt::format("{}{}:{}", id == 0 ? "" : ",", json(file_name(id)).dump(), id);
+    text +=
+        fmt::format("{}{}:{}", id == 0 ? "" : ",", io::json_string("save_bpe", file_name(id)), id);
   return "{" + text + "}";
 }
 

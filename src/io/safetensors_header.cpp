@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <span>
 
+#include "io/json.h"
 #include "io/shown.h"
 
 namespace gradus::io {
 namespace {
-
-using nlohmann::json;
 
 constexpr uint64_t max_header = 100'000'000;  // the reference implementation's bound
 // Several times what the largest models have: without a bound, a header of 100 MB could ask for a
@@ -21,14 +19,6 @@ constexpr uint64_t max_header = 100'000'000;  // the reference implementation's 
 constexpr size_t max_arrays = 500'000, max_texts = 100'000;
 constexpr size_t length_bytes = 8;
 constexpr std::string_view metadata_key = "__metadata__";
-
-std::string json_string(const std::string& text) {
-  try {
-    return json(text).dump();
-  } catch (const json::exception&) {
-    fail("save_safetensors: {} is not UTF-8", shown(text));
-  }
-}
 
 // At most `N` numbers of the header.
 template <size_t N>
@@ -86,16 +76,14 @@ SafetensorsEntry checked(const std::string& name, const Description& array) {
 // Rules that are asked for every entry are not stated with check(), which would write the names for
 // its message each time.
 //
-// Receives the header piece by piece and refuses it at the first one that has no place in it. No
-// tree of JSON values is built, so a header of 100 MB of "[" costs nothing. depth_ counts the open
-// brackets: 1 in the outer object, 2 in that of one array, 3 in a list.
-class HeaderReader : public json::json_sax_t {
+// depth_ counts the open brackets: 1 in the outer object, 2 in that of one array, 3 in a list.
+class HeaderReader final : public JsonReader {
  public:
   std::vector<SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;
 
-  bool start_object(size_t) override {
-    if (depth_ > 1) refuse("an object");
+  bool start_object(size_t size) override {
+    if (depth_ > 1) return JsonReader::start_object(size);
     if (depth_ == 1) {
       array_.shape.clear();
       array_.offsets.clear();
@@ -133,8 +121,8 @@ class HeaderReader : public json::json_sax_t {
     entries.push_back(checked(name_, array_));
     return true;
   }
-  bool start_array(size_t) override {
-    if (depth_ != 2 || in_metadata_ || field_ == "dtype") refuse("a list");
+  bool start_array(size_t size) override {
+    if (depth_ != 2 || in_metadata_ || field_ == "dtype") return JsonReader::start_array(size);
     ++depth_;
     return true;
   }
@@ -145,7 +133,7 @@ class HeaderReader : public json::json_sax_t {
     return true;
   }
   bool number_unsigned(uint64_t value) override {
-    if (depth_ != 3) refuse(fmt::format("the number {}", value));
+    if (depth_ != 3) return JsonReader::number_unsigned(value);
     const bool is_shape = field_ == "shape";
     if (!(is_shape ? array_.shape.add(value) : array_.offsets.add(value)))
       fail("{} of {} has more than {} numbers", field_, shown(name_), is_shape ? max_rank : 2);
@@ -157,18 +145,8 @@ class HeaderReader : public json::json_sax_t {
     else if (depth_ == 2 && field_ == "dtype")
       array_.dtype = std::move(text);
     else
-      refuse(shown(text));
+      return JsonReader::string(text);
     return true;
-  }
-  bool null() override { refuse("null"); }
-  bool boolean(bool) override { refuse("a truth value"); }
-  bool number_integer(int64_t value) override { refuse(fmt::format("the number {}", value)); }
-  bool number_float(double, const std::string& text) override {
-    refuse("the number " + text.substr(0, 40));
-  }
-  bool binary(json::binary_t&) override { refuse("bytes"); }
-  bool parse_error(size_t position, const std::string&, const json::exception&) override {
-    fail("the header is not JSON at its byte {}", position);
   }
 
  private:
@@ -177,13 +155,14 @@ class HeaderReader : public json::json_sax_t {
     if (!metadata.emplace(key_, std::move(text)).second)
       fail("the metadata hold {} twice", shown(key_));
   }
-  [[noreturn]] void refuse(std::string_view found) const {
-    if (depth_ == 0) fail("the header must be an object, not {}", found);
-    if (depth_ == 1) fail("{} must be an object, not {}", shown(name_), found);
-    if (in_metadata_) fail("the metadata's {} must be a string, not {}", shown(field_), found);
-    if (field_ == "dtype") fail("dtype of {} must be a string, not {}", shown(name_), found);
-    fail("{} of {} must be whole numbers from 0 to 2^64 - 1 in a list, not {}", field_,
-         shown(name_), found);
+  std::string_view not_json() const override { return "the header is not JSON at its byte"; }
+  std::string rule() const override {
+    if (depth_ == 0) return "the header must be an object";
+    if (depth_ == 1) return shown(name_) + " must be an object";
+    if (in_metadata_) return fmt::format("the metadata's {} must be a string", shown(field_));
+    if (field_ == "dtype") return fmt::format("dtype of {} must be a string", shown(name_));
+    return fmt::format("{} of {} must be whole numbers from 0 to 2^64 - 1 in a list", field_,
+                       shown(name_));
   }
 
   int depth_ = 0;
@@ -195,10 +174,8 @@ class HeaderReader : public json::json_sax_t {
 
 HeaderReader parsed(const std::string& text) {
   check(text.starts_with('{'), "the header must begin with an opening brace");
-  // The parser takes a NUL for the end and would not look at what follows.
-  check(text.find('\0') == text.npos, "the header is not JSON at its byte {}", text.find('\0') + 1);
   HeaderReader reader;
-  json::sax_parse(text, &reader);
+  reader.read(text);
   return reader;
 }
 
@@ -275,17 +252,19 @@ std::string make_header(std::vector<SafetensorsEntry>& entries,
     entry->end = offset += static_cast<uint64_t>(entry->shape.numel()) * size_of(entry->type);
   }
 
+  const auto in_json = [](const std::string& text) {
+    return json_string("save_safetensors", text);
+  };
   std::vector<std::string> fields;
   if (!metadata.empty()) {
     std::vector<std::string> texts;
-    for (const auto& [key, text] : metadata)
-      texts.push_back(json_string(key) + ":" + json_string(text));
+    for (const auto& [key, text] : metadata) texts.push_back(in_json(key) + ":" + in_json(text));
     fields.push_back(fmt::format("\"{}\":{{{}}}", metadata_key, fmt::join(texts, ",")));
   }
   for (const SafetensorsEntry& entry : entries)
     fields.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                                 json_string(entry.name), name(entry.type),
-                                 fmt::join(entry.shape, ","), entry.begin, entry.end));
+                                 in_json(entry.name), name(entry.type), fmt::join(entry.shape, ","),
+                                 entry.begin, entry.end));
   std::string header = fmt::format("{{{}}}", fmt::join(fields, ","));
   header.resize((header.size() + 7) / 8 * 8, ' ');
   check(header.size() <= max_header, "save_safetensors: a header of {} bytes, {} are allowed",
