@@ -120,8 +120,9 @@ void add_gpt_flags(CLI::App& app, GptFlags& flags) {
       ->type_name("P")
       ->group("Model");
 
-  size("--steps", training.steps, 100'000'000, "Training steps, in all")->group("Training");
-  size("--batch", training.batch, 65536, "Windows of text in a step")->group("Training");
+  size("--steps", training.steps, training.max_steps, "Training steps, in all")->group("Training");
+  size("--batch", training.batch, training.max_batch, "Windows of text in a step")
+      ->group("Training");
   app.add_option("--lr", training.learning_rate, "Highest learning rate")
       ->check(in_range(1e-9, 1e6))
       ->type_name("RATE")
@@ -130,7 +131,7 @@ void add_gpt_flags(CLI::App& app, GptFlags& flags) {
       ->default_str("")
       ->type_name("FILE")
       ->group("Checkpoints");
-  size("--save-every", flags.save_every, 100'000'000, "Save every N steps as well")
+  size("--save-every", flags.save_every, training.max_steps, "Save every N steps as well")
       ->group("Checkpoints");
   app.add_option("--load", flags.load, "Continue, or write if it is done")
       ->default_str("")

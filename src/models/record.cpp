@@ -103,7 +103,8 @@ TrainingRecord training_record(const io::State& checkpoint) {
   each_value(record, [&](const char* name, auto& value) { read(checkpoint, name, value); });
   record.model.validate();
   record.training.validate();
-  check(record.step >= 0, "checkpoint: progress.step is {}", record.step);
+  check(record.step >= 0 && record.step <= TrainingConfig::max_steps,
+        "checkpoint: progress.step is {}", record.step);
   check_size(record.model, checkpoint);
   return record;
 }

@@ -10,9 +10,13 @@ void TrainingConfig::validate() const {
   const auto require = [](bool holds, const char* what, const char* rule, auto value) {
     check(holds, "training: {} must {}, got {}", what, rule, value);
   };
-  require(steps >= 1, "the number of steps", "be at least 1", steps);
-  require(batch >= 1, "the batch", "be at least 1", batch);
-  require(warmup >= 0, "the warm-up", "not be negative", warmup);
+  const auto count = [](const char* what, int64_t low, int64_t value, int64_t high) {
+    check(value >= low && value <= high, "training: {} must lie in [{}, {}], got {}", what, low,
+          high, value);
+  };
+  count("the number of steps", 1, steps, max_steps);
+  count("the batch", 1, batch, max_batch);
+  count("the warm-up", 0, warmup, max_steps);
   require(learning_rate > 0 && learning_rate <= 1e6, "the learning rate", "lie in (0, 1e6]",
           learning_rate);
   require(clip > 0, "the clipping norm", "be positive", clip);
@@ -56,6 +60,8 @@ double Trainer::learning_rate() const {
 }
 
 double Trainer::step() {
+  check(steps_done_ < TrainingConfig::max_steps,
+        "training: {} steps are made, no more are possible", steps_done_);
   const data::Batch batch =
       corpus_.draw(data::Split::train, training_.batch, model_.config().context, batches_);
   model_.zero_grad();

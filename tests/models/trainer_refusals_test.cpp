@@ -168,6 +168,10 @@ TEST(TrainerRefusals, NumbersOutOfRangeAreRefused) {
                                                         {"model.dropout", "nan"},
                                                         {"model.norm", "-1"},
                                                         {"training.steps", "0"},
+                                                        {"training.steps", "100000001"},
+                                                        {"training.batch", "65537"},
+                                                        {"training.warmup", "100000001"},
+                                                        {"progress.step", "100000001"},
                                                         {"training.batch", "0"},
                                                         {"training.learning_rate", "nan"},
                                                         {"training.learning_rate", "inf"},
@@ -186,6 +190,40 @@ TEST(TrainerRefusals, NumbersOutOfRangeAreRefused) {
     const std::string message = error_of([&] { training_record(state); });
     EXPECT_NE(message.find(value), std::string::npos) << name << ": " << message;
   }
+}
+
+// A larger number would overflow where a step is added to it, or where windows become tokens.
+TEST(TrainerRefusals, CountsHaveBounds) {
+  constexpr int64_t most_steps = 100'000'000, most_batch = 65536, largest = INT64_MAX;
+  const auto error = [](const auto& change) {
+    TrainingConfig how = training();
+    change(how);
+    return error_of([&] { how.validate(); });
+  };
+  for (const int64_t wrong : {INT64_MIN, int64_t{-1}, int64_t{0}, most_steps + 1, largest})
+    EXPECT_EQ(
+        error([&](TrainingConfig& how) { how.steps = wrong; }),
+        fmt::format("training: the number of steps must lie in [1, 100000000], got {}", wrong));
+  for (const int64_t wrong : {INT64_MIN, int64_t{-1}, int64_t{0}, most_batch + 1, largest})
+    EXPECT_EQ(error([&](TrainingConfig& how) { how.batch = wrong; }),
+              fmt::format("training: the batch must lie in [1, 65536], got {}", wrong));
+  for (const int64_t wrong : {INT64_MIN, int64_t{-1}, most_steps + 1, largest})
+    EXPECT_EQ(error([&](TrainingConfig& how) { how.warmup = wrong; }),
+              fmt::format("training: the warm-up must lie in [0, 100000000], got {}", wrong));
+  TrainingConfig({.steps = 1, .batch = 1, .warmup = 0}).validate();
+  TrainingConfig({.steps = most_steps, .batch = most_batch, .warmup = most_steps}).validate();
+}
+
+TEST(TrainerRefusals, AfterTheLargestNumberOfStepsNoneIsMade) {
+  io::State state = saved();
+  state.metadata["progress.step"] = "99999999";
+  Trainer trainer(small_model(), training(), text());
+  trainer.load_state(state);
+  trainer.step();
+  EXPECT_EQ(trainer.steps_done(), 100'000'000);
+  EXPECT_EQ(training_record(trainer.state()).step, 100'000'000);
+  EXPECT_EQ(error_of([&] { trainer.step(); }),
+            "training: 100000000 steps are made, no more are possible");
 }
 
 TEST(TrainerRefusals, AnotherVersionOfTheFormatIsNamed) {

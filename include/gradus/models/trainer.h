@@ -15,6 +15,10 @@ namespace gradus::models {
 
 /// How to train; the defaults are nanoGPT's for a CPU.
 struct TrainingConfig {
+  /// The largest numbers of steps and of windows, far from where a step more or the tokens of a
+  /// batch would leave 64 bits.
+  static constexpr int64_t max_steps = 100'000'000, max_batch = 65536;
+
   int64_t steps = 2000;         ///< in all, however often the training is interrupted
   int64_t batch = 12;           ///< windows per step
   double learning_rate = 1e-3;  ///< after the warm-up; the cosine ends at a tenth of it
@@ -37,7 +41,7 @@ class Trainer {
   Trainer(const GPTConfig& model, const TrainingConfig& training, const data::Corpus& corpus);
 
   /// One step: draw a batch, forward, backward, clip, AdamW. Returns the loss of the batch, in nats
-  /// per token. \throws Error if the loss is not finite.
+  /// per token. \throws Error if the loss is not finite, or after TrainingConfig::max_steps.
   double step();
   /// Steps made, those of an earlier run included.
   int64_t steps_done() const { return steps_done_; }
