@@ -122,7 +122,8 @@ Storage& Array::storage() const {
 }
 
 void* Array::pointer(DType expected) const {
-  check(expected == dtype_, "array: read as {}, but its dtype is {}", name(expected), name(dtype_));
+  if (expected != dtype_)
+    fail("array: read as {}, but its dtype is {}", name(expected), name(dtype_));
   return static_cast<char*>(storage().data()) + offset_ * static_cast<int64_t>(size_of(dtype_));
 }
 

@@ -172,8 +172,9 @@ BPETokenizer BPETokenizer::read(std::string_view vocabulary, const std::string& 
   std::vector<Merge> merges;
   naming(merges_name, [&] {
     for (const auto& [left, right, result] : lines) {
-      check(tokens[left] + tokens[right] == tokens[result], "{} and {} do not make the bytes of {}",
-            shown(names[left]), shown(names[right]), shown(names[result]));
+      if (tokens[left] + tokens[right] != tokens[result])
+        fail("{} and {} do not make the bytes of {}", shown(names[left]), shown(names[right]),
+             shown(names[result]));
       merges.push_back({left, right, result});
     }
   });
