@@ -13,6 +13,7 @@
 #include "gradus/viz/terminal.h"
 #include "laboratory/exercise_file.h"
 #include "laboratory/nearest.h"
+#include "laboratory/saved_last.h"
 
 namespace gradus::test {
 namespace {
@@ -74,15 +75,11 @@ ExerciseFile find(const std::string& wanted) {
 
 // The one whose file was saved last.
 ExerciseFile newest(const Desk& desk) {
-  std::vector<ExerciseFile> begun;
-  for (const ExerciseFile& e : exercise_files())
-    if (fs::exists(desk.file(e))) begun.push_back(e);
-  check(!begun.empty(), "no exercise is begun in {}/: `make exercise N=1` begins the first",
+  const std::vector<ExerciseFile> all = exercise_files();
+  const ExerciseFile* last = saved_last(all, [&](const ExerciseFile& e) { return desk.file(e); });
+  check(last != nullptr, "no exercise is begun in {}/: `make exercise N=1` begins the first",
         desk.scratch.string());
-  return *std::max_element(
-      begun.begin(), begun.end(), [&](const ExerciseFile& a, const ExerciseFile& b) {
-        return fs::last_write_time(desk.file(a)) < fs::last_write_time(desk.file(b));
-      });
+  return *last;
 }
 
 int open(const Desk& desk, const ExerciseFile& e) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <random>
 #include <sstream>
@@ -14,6 +15,7 @@
 #include "gradus/viz/table.h"
 #include "gradus/viz/terminal.h"
 #include "laboratory/exhibit.h"
+#include "laboratory/saved_last.h"
 #include "laboratory/workshop.h"
 #include "shell.h"
 
@@ -80,15 +82,10 @@ Puzzle any(const fs::path& scratch) {
 
 // The one whose file was saved last.
 Puzzle newest(const fs::path& scratch) {
-  size_t number = 0;
-  fs::file_time_type time{};
-  for (const Puzzle& p : all_puzzles(scratch))
-    if (p.is_begun() && (number == 0 || fs::last_write_time(p.file()) > time)) {
-      number = p.number;
-      time = fs::last_write_time(p.file());
-    }
-  check(number > 0, "no puzzle is begun in {}/: `make puzzle` begins one", scratch.string());
-  return {number, scratch};
+  const std::vector<Puzzle> all = all_puzzles(scratch);
+  const Puzzle* last = saved_last(all, std::mem_fn(&Puzzle::file));
+  check(last != nullptr, "no puzzle is begun in {}/: `make puzzle` begins one", scratch.string());
+  return *last;
 }
 
 // ---- make puzzle -------------------------------------------------------------------------------
