@@ -218,8 +218,15 @@ std::string BPETokenizer::merges_txt() const {
 
 void BPETokenizer::save(const std::filesystem::path& vocabulary,
                         const std::filesystem::path& merges) const {
-  io::write_file(vocabulary, vocabulary_json());
-  io::write_file(merges, merges_txt());
+  io::OutputFile first(vocabulary), second(merges);
+  const auto write = [](io::OutputFile& file, const std::string& text) {
+    file.write(text.data(), text.size());
+    file.sync();
+  };
+  write(first, vocabulary_json());
+  write(second, merges_txt());
+  first.commit();
+  second.commit();
 }
 
 }  // namespace gradus::data

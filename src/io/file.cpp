@@ -163,7 +163,8 @@ Descriptor::~Descriptor() {
 InputFile::InputFile(const fs::path& path)
     : path_(path), descriptor_(open_or_fail("read", path, path, O_RDONLY | O_NONBLOCK)) {
   struct stat status {};
-  check(::fstat(descriptor_.number(), &status) == 0, "read: {}: {}", path.string(), reason());
+  const bool done = ::fstat(descriptor_.number(), &status) == 0;
+  check(done, "read: {}: {}", path.string(), reason());
   check(!S_ISDIR(status.st_mode), "read: {}: is a directory", path.string());
   check(S_ISREG(status.st_mode), "read: {}: is not a regular file", path.string());
   size_ = static_cast<uint64_t>(status.st_size);
@@ -193,6 +194,7 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(const void* data, size_t bytes) {
   const char* in = static_cast<const char*>(data);
+  is_synced_ = false;
   while (bytes > 0) {
     const auto count =
         breakable("write", [&] { return ::write(descriptor_.number(), in, piece(bytes)); });
@@ -204,13 +206,15 @@ void OutputFile::write(const void* data, size_t bytes) {
 
 // Nothing is left for close() to report after this, so the file, and with it the lock, stays open.
 void OutputFile::sync() {
-  const bool done = breakable("fsync", [&] { return ::fsync(descriptor_.number()); }) == 0;
-  check(done, "write: {}: {}", path_.string(), reason());
+  if (is_synced_) return;
+  is_synced_ = breakable("fsync", [&] { return ::fsync(descriptor_.number()); }) == 0;
+  check(is_synced_, "write: {}: {}", path_.string(), reason());
 }
 
 void OutputFile::commit() {
   sync();
-  check(rename("rename", temporary_, path_), "write: {}: {}", path_.string(), reason());
+  const bool done = rename("rename", temporary_, path_);  // before reason() is asked for
+  check(done, "write: {}: {}", path_.string(), reason());
   temporary_.clear();
   sync_directory(path_);
 }

@@ -2,6 +2,7 @@
 
 #include "gradus/data/bpe.h"
 #include "gradus/io/file.h"
+#include "io/failpoints.h"
 #include "io/temporary.h"
 #include "support.h"
 
@@ -54,6 +55,60 @@ TEST(BPEFiles, WhatWasSavedIsLoaded) {
   EXPECT_TRUE(loaded.special_token("<|end|>").has_value());
   EXPECT_EQ(loaded.vocabulary_json(), tokenizer.vocabulary_json());
   EXPECT_EQ(loaded.merges_txt(), tokenizer.merges_txt());
+}
+
+// Two tokenizers and two files, to see which of them stand there after a save that failed.
+class BPEFilesSaved : public ::testing::Test {
+ protected:
+  BPEFilesSaved() { old_.save(vocabulary_, merges_); }
+  std::string error_of_saving() {
+    return error_of([&] { new_.save(vocabulary_, merges_); });
+  }
+  // Also that there is nothing else.
+  void expect_files(const BPETokenizer& vocabulary, const BPETokenizer& merges) {
+    EXPECT_EQ(io::read_file(vocabulary_), vocabulary.vocabulary_json());
+    EXPECT_EQ(io::read_file(merges_), merges.merges_txt());
+    EXPECT_EQ(directory_.count(), 2);
+  }
+
+  const BPETokenizer old_ = BPETokenizer::train("the cat the cat", 260),
+                     new_ = BPETokenizer::train("a dog a dog a dog", 259);
+  const test::TemporaryDirectory directory_;
+  const std::filesystem::path vocabulary_ = directory_ / "vocab.json",
+                              merges_ = directory_ / "merges.txt";
+};
+
+TEST_F(BPEFilesSaved, AreBothNewOrBothOld) {
+  // 0: the first file's call fails; 1: the second's.
+  for (const char* call : {"open", "write", "fsync"})
+    for (const int successes : {0, 1}) {
+      const test::Failing full(call, ENOSPC, successes);
+      EXPECT_EQ(error_of_saving(), "write: " + (successes == 0 ? vocabulary_ : merges_).string() +
+                                       ": No space left on device");
+      expect_files(old_, old_);
+    }
+  {
+    const test::Failing none;
+    new_.save(vocabulary_, merges_);
+    EXPECT_EQ(none.calls(),
+              (std::vector<std::string>{"open", "write", "fsync", "write", "fsync", "rename",
+                                        "fsync_directory", "rename", "fsync_directory"}));
+  }
+  expect_files(new_, new_);
+}
+
+TEST_F(BPEFilesSaved, StayOldWhereTheSecondHasNoPlace) {
+  const auto missing = directory_ / "missing/merges.txt";
+  EXPECT_EQ(error_of([&] { new_.save(vocabulary_, missing); }),
+            "write: " + missing.string() + ": No such file or directory");
+  expect_files(old_, old_);
+}
+
+// The window that remains, as bpe.h says.
+TEST_F(BPEFilesSaved, AreANewVocabularyAndOldMergesIfTheSecondRenamingFails) {
+  const test::Failing renaming("rename", EIO, 1);
+  EXPECT_EQ(error_of_saving(), "write: " + merges_.string() + ": Input/output error");
+  expect_files(new_, old_);
 }
 
 // A space is written as U+0120, a newline as U+010A, a special token as itself.

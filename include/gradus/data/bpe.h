@@ -77,7 +77,11 @@ class BPETokenizer final : public Tokenizer {
   static constexpr int64_t max_size = int64_t{1} << 20;
 
   /// Writes the two files; GPT-2's encoder, tiktoken and Hugging Face's tokenizers read them.
-  /// \throws Error if one cannot be written.
+  /// Both are whole on the disk before the first gets its name, so a full disk, or a place where
+  /// one of them cannot be made, leaves the two old files. Two files cannot get their names in one
+  /// step: a process that ends between the two renamings, or a second renaming that the system
+  /// refuses, leaves the new vocabulary with the old merges. \throws Error if one cannot be
+  /// written.
   void save(const std::filesystem::path& vocabulary, const std::filesystem::path& merges) const;
   /// What save() writes to the first file.
   std::string vocabulary_json() const;

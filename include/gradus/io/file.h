@@ -68,8 +68,12 @@ class OutputFile {
 
   /// Appends bytes. \throws Error if the disk is full, for example.
   void write(const void* data, size_t bytes);
-  /// Makes the file appear; nothing can be written after it. \throws Error if the system could not
-  /// store it or rename it.
+  /// Waits until the disk has what was written. Of several files that belong together, all are
+  /// synced before the first one is committed: then a full disk changes none. \throws Error if the
+  /// system could not store it.
+  void sync();
+  /// Syncs and makes the file appear; nothing can be written after it. \throws Error if the system
+  /// could not store it or rename it.
   void commit();
   /// The same, and the file that had the name until now goes on under the name `previous`, in the
   /// same directory. The two are exchanged in one step, so that there is always a whole file under
@@ -78,9 +82,9 @@ class OutputFile {
   void commit_keeping(const std::filesystem::path& previous);
 
  private:
-  void sync();
   std::filesystem::path path_, temporary_;
   Descriptor descriptor_;
+  bool is_synced_ = false;
 };
 
 /// Where a file of this name lies or would lie, once all symbolic links are followed.
