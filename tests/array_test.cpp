@@ -27,6 +27,9 @@ TEST(DType, HasTheNameAndSizeOfNumPys) {
   EXPECT_EQ(size_of(DType::boolean), 1);
 }
 
+// The name stands in messages about what went wrong, so it is not itself a reason to fail.
+TEST(DType, OneThatIsNoneSaysSo) { EXPECT_EQ(name(static_cast<DType>(100)), "no dtype"); }
+
 TEST(DType, AnOpForFloatingDtypesRefusesTheOthersByName) {
   EXPECT_EQ(error_of([] { dispatch_float("gelu", DType::int64, []<class T> {}); }),
             "gelu: needs float32 or float64, got int64");

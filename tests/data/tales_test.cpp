@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace gradus::data {
 namespace {
@@ -75,6 +77,31 @@ TEST(Tales, CountsTheAcceptedSentencesOfAText) {
   EXPECT_EQ(acceptance.sentences, 3u);
   EXPECT_EQ(acceptance.accepted, 2u);
   EXPECT_EQ(Acceptance().share(), 0);
+}
+
+TEST(Tales, ALineEndsASentenceThatHasNoFullStop) {
+  const std::vector<std::string_view> expected{"A heading", "She was sad.", "\"Oh. No!\" said he.",
+                                               "And"};
+  EXPECT_EQ(sentences("A heading\n\nShe was sad.\n\"Oh. No!\" said he. And"), expected);
+}
+
+TEST(Tales, ANameThatIsSaidAgainIsTheSame) {
+  const Tales tales("tale:\n  {Anna} saw {Otto}, {Anna} ran\nAnna = Ann, Eva\nOtto = Tom\n");
+  EXPECT_EQ(tales.readings("Eva saw Tom, Eva ran"), 1u);
+  EXPECT_EQ(tales.readings("Eva saw Tom, Ann ran"), 0u);
+  EXPECT_NEAR(tales.log_probability("Eva saw Tom, Eva ran"), std::log(0.5), 1e-12);
+}
+
+TEST(Tales, APronounStandsForTheNounBeforeIt) {
+  const std::string names = "Anna = Ann\nOtto = Tom\n";
+  Generator generator(10);
+  const Tale tale =
+      Tales("tale:\n  {Otto} ran, {the boy} fell on {his} hat\n" + names).tell(generator);
+  EXPECT_EQ(tale.text, "Tom ran, the boy fell on his hat");
+  ASSERT_EQ(tale.references.size(), 1u);
+  EXPECT_EQ(in(tale, tale.references[0].noun), "the boy");
+  const std::string turned = "tale:\n  {~part}\npart:\n  {the boy} fell on {his} hat\n";
+  EXPECT_EQ(Tales(turned + names).tell(generator).text, "The girl fell on her hat");
 }
 
 TEST(Tales, PronounsStandForWhatTheyStandFor) {

@@ -33,6 +33,8 @@ TEST(Dispatch, SaysWhatIsWrongWithAName) {
               choose_isa("avx512", {Isa::portable, Isa::avx2});
             }),
             "GRADUS_ISA: this CPU or this build has no avx512: the best it has is avx2");
+  EXPECT_EQ(test::error_of([] { isa_name(static_cast<Isa>(7)); }),
+            "isa_name: 7 is not an instruction set");
 }
 
 TEST(Dispatch, LetsATestUseEveryInstructionSet) {
