@@ -6,36 +6,21 @@
 #include <cmath>
 #include <limits>
 
+#include "gradcheck/planted.h"
 #include "gradus/arithmetic.h"
-#include "gradus/ops.h"
-#include "support.h"
 
 namespace gradus {
 namespace {
 
+using test::Backward;
+using test::expect_named;
+using test::Forward;
+using test::Planted;
+using test::planted;
 using test::random_array;
-using Tensors = std::vector<Tensor>;
+using test::Tensors;
 
 Array value_of(const Tensor& t) { return t.value(); }
-
-// f with a backward of our own, of one input or of several.
-using Forward = std::function<Tensor(const Tensors&)>;
-using Backward = std::function<Array(size_t input, const Array& dy, const std::vector<Array>& x,
-                                     const Array& y)>;
-Function planted(const Forward& forward, const Backward& backward) {
-  return [=](const Tensors& in) {
-    std::vector<Array> x;
-    for (const Tensor& t : in) x.push_back(t.value());
-    Array y;
-    {
-      const NoGrad guard;
-      y = forward(in).value().clone();
-    }
-    return record("planted", y, in, [=](const Array& dy, Inputs inputs) {
-      for (size_t i = 0; i < x.size(); ++i) inputs.add(i, backward(i, dy, x, y));
-    });
-  };
-}
 
 Array with_row(const Array& a, int64_t row, double factor) {
   std::vector<double> v = a.to_vector();
@@ -75,13 +60,6 @@ Array one_of_each_row() {
   for (const size_t k : {2U, 5U, 14U}) bits[k] = true;
   return Array::of_bools(bits, {3, 5});
 }
-
-struct Planted {
-  Cause cause;
-  const char* evidence;  // part of it
-  Function f;
-  std::vector<Shape> shapes;
-};
 
 std::vector<Planted> planted_mistakes() {
   const Forward square = [](const Tensors& in) { return in[0] * in[0]; };
@@ -336,19 +314,7 @@ std::vector<Planted> planted_mistakes() {
 }
 
 TEST(Diagnosis, NamesEveryPlantedMistake) {
-  for (const Planted& p : planted_mistakes()) {
-    SCOPED_TRACE(std::string(name(p.cause)));
-    std::vector<NamedArray> inputs;
-    for (const Shape& shape : p.shapes)
-      inputs.push_back({std::string(1, static_cast<char>('a' + inputs.size())),
-                        random_array(shape, 3 + inputs.size())});
-    const GradcheckResult result = gradcheck("planted", p.f, inputs);
-    ASSERT_FALSE(result.passed);
-    const std::vector<Diagnosis> found = diagnose(p.f, inputs, result);
-    ASSERT_FALSE(found.empty());
-    EXPECT_EQ(name(found.back().cause), name(p.cause)) << found.back().evidence;
-    EXPECT_NE(found.back().evidence.find(p.evidence), std::string::npos) << found.back().evidence;
-  }
+  for (const Planted& p : planted_mistakes()) expect_named(p);
 }
 
 TEST(Diagnosis, NamesAnInputThatIsWrittenTo) {
