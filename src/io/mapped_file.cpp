@@ -28,8 +28,8 @@ std::span<const std::byte> MappedFile::bytes(uint64_t offset, size_t count) cons
         "map: {}: has {} bytes, {} from byte {} were asked for", path_.string(), size(), count,
         offset);
   struct stat status {};
-  check(::fstat(file_.descriptor().number(), &status) == 0, "map: {}: {}", path_.string(),
-        std::generic_category().message(errno));
+  const bool done = ::fstat(file_.descriptor().number(), &status) == 0;  // before errno is read
+  check(done, "map: {}: {}", path_.string(), std::generic_category().message(errno));
   check(static_cast<uint64_t>(status.st_size) == size(),
         "map: {}: had {} bytes when it was opened and has {} now", path_.string(), size(),
         status.st_size);
