@@ -271,7 +271,7 @@ TEST_NEEDS := $(addprefix $(B)/,laboratory/toolchain laboratory/puzzle laborator
 
 # A test is compiled often and runs briefly: optimising it less saves a quarter of the wait, or half of
 # it with sanitizers.
-TEST_LEVEL := $(if $(SANITIZE),-O0,$(if $(filter -O2,$(MODE)),-O1))
+TEST_LEVEL := $(if $(findstring fuzzer,$(SANITIZE)),,$(if $(SANITIZE),-O0,$(if $(filter -O2,$(MODE)),-O1)))
 $(call objects,$(TESTS) $(LAB_MAINS) tests/fuzz/breaks.cpp): private PLAIN += -Itests $(TEST_LEVEL)
 $(call objects,$(filter-out $(FUZZ_SOURCES),$(TESTS)) $(LAB_MAINS)): | $(B)/ready-test
 
