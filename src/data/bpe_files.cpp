@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "data/byte_names.h"
@@ -202,11 +203,11 @@ std::string BPETokenizer::file_name(Id id) const {
 }
 
 std::string BPETokenizer::vocabulary_json() const {
-  std::string text;
-  for (Id id = 0; id < tokens_.size(); ++id)
-    text +=
-        fmt::format("{}{}:{}", id == 0 ? "" : ",", io::json_string("save_bpe", file_name(id)), id);
-  return "{" + text + "}";
+  nlohmann::ordered_json::object_t ids;
+  ids.reserve(tokens_.size());
+  // Not emplace(), which would look through all names before it for each.
+  for (Id id = 0; id < tokens_.size(); ++id) ids.emplace_back(file_name(id), id);
+  return nlohmann::ordered_json(std::move(ids)).dump();
 }
 
 std::string BPETokenizer::merges_txt() const {

@@ -78,9 +78,12 @@ void use(const data::BPETokenizer& tokenizer, Bytes text) {
   const auto special = tokenizer.encode_with_special_tokens(text_of(text));
   require(tokenizer.decode(special) == text_of(text), "with special tokens it is another text");
   ids_are_checked(tokenizer, text);
-  const auto again = data::BPETokenizer::parse(tokenizer.vocabulary_json(), tokenizer.merges_txt());
-  require(again.vocabulary_json() == tokenizer.vocabulary_json() &&
-              again.merges_txt() == tokenizer.merges_txt(),
+}
+
+void require_same_from_files(const data::BPETokenizer& tokenizer, Bytes text) {
+  const std::string vocabulary = tokenizer.vocabulary_json(), merges = tokenizer.merges_txt();
+  const auto again = data::BPETokenizer::parse(vocabulary, merges);
+  require(again.vocabulary_json() == vocabulary && again.merges_txt() == merges,
           "read from its own files it is another");
   require(again.encode(text_of(text)) == tokenizer.encode(text_of(text)),
           "read from its own files it encodes otherwise");
@@ -97,13 +100,16 @@ void learned(Pieces pieces) {
   require(tokenizer->size() <= size, "{} tokens of {}", tokenizer->size(), size);
   use(*tokenizer, text);
   use(*tokenizer, pieces.rest());
+  require_same_from_files(*tokenizer, pieces.rest());
 }
 
 void read(Pieces pieces) {
   const std::string_view vocabulary = text_of(pieces.next()), merges = text_of(pieces.next());
   const auto tokenizer =
       unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
-  if (tokenizer) use(*tokenizer, pieces.rest());
+  if (!tokenizer) return;
+  use(*tokenizer, pieces.rest());
+  require_same_from_files(*tokenizer, pieces.rest());
 }
 
 // The same, but the 256 bytes need not be in the input.
@@ -115,7 +121,9 @@ void read_beside_bytes(Pieces pieces) {
   const std::string_view merges = text_of(pieces.next());
   const auto tokenizer =
       unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
-  if (tokenizer) use(*tokenizer, pieces.rest());
+  if (!tokenizer) return;
+  use(*tokenizer, pieces.rest());
+  require_same_from_files(*tokenizer, pieces.rest());
 }
 
 // The first byte says what is done with the others.
