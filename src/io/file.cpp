@@ -225,7 +225,12 @@ void OutputFile::commit_keeping(const fs::path& previous) {
   const auto must = [&](bool done) { check(done, "write: {}: {}", path_.string(), reason()); };
   if (exchange(temporary_, path_)) {
     // ENOENT: another writer of this file took the old one, which nobody locks, for a stale one.
-    must(rename("keep", temporary_, previous) || errno == ENOENT);
+    const bool kept = rename("keep", temporary_, previous) || errno == ENOENT;
+    const int error = errno;
+    if (!kept)
+      exchange(temporary_, path_);  // or the old one would be removed as the temporary file
+    errno = error;
+    must(kept);
   } else {
     must(errno == ENOENT || rename("keep", path_, previous));
     must(rename("rename", temporary_, path_));

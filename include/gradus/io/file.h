@@ -53,8 +53,9 @@ class InputFile {
 ///
 /// The bytes go to a temporary file in the same directory; commit() waits until the disk has them,
 /// then renames it. Whoever looks, even after a power failure, finds the old file or the new one,
-/// never half of one. Without commit(), and after any error, the temporary file is removed and the
-/// old file stays. A symbolic link keeps pointing where it does.
+/// never half of one. Without commit(), and after an error, the temporary file is removed and the
+/// old file stays; only if syncing the directory fails, the last step, the new one is there
+/// already. A symbolic link keeps pointing where it does.
 ///
 /// The temporary file is called FILE.tmp-PROCESS-NUMBER and is locked (flock) while its writer
 /// lives. One that is not locked was left by a process that was killed; the next writer of FILE
