@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/utf8.h"
 #include "support.h"
 
 namespace gradus::data {
@@ -71,6 +72,18 @@ TEST(CharTokenizer, BytesThatAreNoTextAreRefused) {
   EXPECT_EQ(error("\xed\xbf\xbf"), not_utf8("0xed", 0));      // U+DFFF
   EXPECT_EQ(error("\xf4\x90\x80\x80"), not_utf8("0xf4", 0));  // U+110000, beyond the last
   EXPECT_EQ(error("\xf8\x88\x80\x80\x80"), not_utf8("0xf8", 0));
+}
+
+// All of Unicode that is a character, last first: sorted as it comes, this would take minutes.
+TEST(CharTokenizer, TooManyCharactersAreRefusedAtOnce) {
+  std::string text;
+  for (char32_t c = 0x10ffff; c >= 0x80; --c)
+    if (c < 0xd800 || c > 0xdfff) append(text, c);
+  EXPECT_EQ(error_of([&] { CharTokenizer{text}; }),
+            "tokenizer: more than 65536 different characters");
+  std::string most;
+  for (char32_t c = 0x1ffff; c >= 0x10000; --c) append(most, c);
+  EXPECT_EQ(CharTokenizer(most).size(), 65536);
 }
 
 TEST(CharTokenizer, UnknownCharactersAreNamed) {
