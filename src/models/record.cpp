@@ -86,6 +86,10 @@ void check_size(const GPTConfig& c, const io::State& state) {
         "checkpoint: a model of {} layers of width {}, vocabulary {} and context {} has {:.3g} "
         "parameters, but the file holds {:.3g} numbers",
         c.layers, c.width, c.vocabulary, c.context, parameters, held);
+  // A layer of width 1 has twelve numbers and takes kilobytes; each has arrays of its own.
+  check(c.layers <= std::ssize(state.arrays),
+        "checkpoint: a model of {} layers, but the file holds {} arrays", c.layers,
+        state.arrays.size());
 }
 
 }  // namespace

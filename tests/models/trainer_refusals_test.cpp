@@ -256,6 +256,17 @@ TEST(TrainerRefusals, SizesThatTheFileDoesNotHoldAreRefusedAtOnce) {
   }
 }
 
+// Layers of width 1 have few numbers and still take memory.
+TEST(TrainerRefusals, MoreLayersThanTheFileHasArraysAreRefused) {
+  io::State state = saved();
+  state.arrays.push_back({"large", Array::zeros({1'300'000}, DType::boolean)});
+  state.metadata["model.layers"] = "100000";
+  state.metadata["model.width"] = state.metadata["model.heads"] = "1";
+  EXPECT_EQ(error_of([&] { training_record(state); }),
+            fmt::format("checkpoint: a model of 100000 layers, but the file holds {} arrays",
+                        state.arrays.size()));
+}
+
 TEST(TrainerRefusals, AModelForWritingListsItsDifferencesToo) {
   io::State state = saved();
   state.arrays.front().value = Array::zeros({3, 3});
