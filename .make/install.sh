@@ -32,13 +32,16 @@ remove() {
   done
 }
 
+if [ "$verb" = uninstall ] && ! [ -f "$root/$list" ]; then
+  echo "make uninstall: nothing of Gradus is installed in $root" >&2
+  exit 1
+fi
 if ! mkdir -p "$root/share" 2>/dev/null || ! [ -w "$root/share" ]; then
   echo "make $verb: cannot write to $root: sudo make $verb, or another PREFIX, such as PREFIX=\$HOME/.local" >&2
   exit 1
 fi
 case $verb in
   uninstall)
-    [ -f "$root/$list" ] || { echo "make uninstall: nothing of Gradus is installed in $root" >&2; exit 1; }
     remove
     echo "Removed Gradus from $root." ;;
   install)
