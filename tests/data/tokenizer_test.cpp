@@ -82,7 +82,7 @@ TEST(CharTokenizer, TooManyCharactersAreRefusedAtOnce) {
   EXPECT_EQ(error_of([&] { CharTokenizer{text}; }),
             "tokenizer: more than 65536 different characters");
   std::string most;
-  for (char32_t c = 0x1ffff; c >= 0x10000; --c) append(most, c);
+  for (char32_t c = 0x10000; c <= 0x1ffff; ++c) append(most, c);
   EXPECT_EQ(CharTokenizer(most).size(), 65536);
 }
 
