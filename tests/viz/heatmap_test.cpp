@@ -251,6 +251,12 @@ TEST(HeatmapSvg, TheLegendHasEveryQuarterAndStrongCellsWhiteNumbers) {
   EXPECT_EQ(test::count_of(both, "<g class=\"warm\">"), 4);
 }
 
+TEST(HeatmapSvg, NumbersInAnotherUnitSayWhichBesideTheLegend) {
+  const std::string svg = heatmap_svg({"", Array::of({1e-5, 2e-5}, {1, 2}), "", "", {}, {}});
+  EXPECT_EQ(test::count_of(svg, ">numbers in units of 1e-05</text>"), 1);
+  EXPECT_EQ(heatmap_svg(cats()).find("in units of"), svg.npos);
+}
+
 TEST(HeatmapSvg, TextCannotBecomeMarkup) {
   Heatmap map = cats();
   map.title = map.row_axis = map.column_axis = map.rows[0] = map.columns[1] = test::harmful;

@@ -92,6 +92,20 @@ TEST(MathHtml, ASignAtTheBeginningOrAfterAnotherBelongsToWhatFollows) {
   EXPECT_EQ(mathml("a = -b"), "<mrow><mi>a</mi><mo>=</mo>" + prefix + "<mi>b</mi></mrow>");
 }
 
+TEST(MathHtml, ABarThatStandsFreeHasRoomAndOneAroundSomethingHasNone) {
+  const std::string free = "<mo lspace=\"0.28em\" rspace=\"0.28em\" stretchy=\"false\">|</mo>";
+  const std::string close = "<mo stretchy=\"false\">|</mo>";
+  EXPECT_EQ(mathml("y | x"), "<mrow><mi>y</mi>" + free + "<mi>x</mi></mrow>");
+  EXPECT_EQ(mathml("|x|"), "<mrow>" + close + "<mi>x</mi>" + close + "</mrow>");
+}
+
+TEST(MathHtml, MarksStandAboveAndSignsMayBeIndices) {
+  EXPECT_EQ(mathml("bar(x)"), "<mover accent=\"true\"><mi>x</mi><mo>¯</mo></mover>");
+  EXPECT_EQ(mathml("tilde(a b)"),
+            "<mover accent=\"true\"><mrow><mi>a</mi><mi>b</mi></mrow><mo>~</mo></mover>");
+  EXPECT_EQ(mathml("x_<="), "<msub><mi>x</mi><mo>≤</mo></msub>");
+}
+
 TEST(MathHtml, TextCannotBecomeMarkup) {
   EXPECT_EQ(mathml("a < b & c"),
             "<mrow><mi>a</mi><mo>&lt;</mo><mi>b</mi><mo>&amp;</mo><mi>c</mi></mrow>");
