@@ -132,8 +132,12 @@ TEST(MemoryStats, SavedBytesCountABlockOnceHoweverOftenItIsSaved) {
     EXPECT_EQ(memory_stats().saved, before + 800);
     const Saved other = saved(Array({3}, DType::float32));
     EXPECT_EQ(memory_stats().saved, before + 812);
-    const Saved copy = all;
+    Saved copy = all;
     EXPECT_EQ(memory_stats().saved, before + 812);
+    copy = other;
+    EXPECT_EQ((*copy).shape(), Shape({3}));
+    copy = saved(Array({4}, DType::float32));
+    EXPECT_EQ(memory_stats().saved, before + 828);
   }
   EXPECT_EQ(memory_stats().saved, before);
 }
