@@ -62,7 +62,6 @@ void run_packed(const Product& p, RegisterTile tile, int64_t depth) {
 
 RegisterTile largest_register_tile() { return table().largest; }
 int64_t lanes() { return table().lanes; }
-bool has_fma() { return table().fma; }
 
 void naive(const Product& p) {
   check_product("naive", p);

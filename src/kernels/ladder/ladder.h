@@ -31,9 +31,8 @@ struct RegisterTile {
 };
 // The largest that fits into the registers of the active ISA, which are 32 or 16.
 RegisterTile largest_register_tile();
-// The numbers in a vector of the active ISA, and whether it multiplies and adds in one instruction.
+// The numbers in a vector of the active ISA.
 int64_t lanes();
-bool has_fma();
 
 // Each rung throws gradus::Error for a size below 0, a row stride below the row's length, or block
 // sizes that it has no loop for. They differ in the order of their additions at most: any two

@@ -12,7 +12,6 @@ void multiply_tiled(const Product& p, int64_t tile);
 // What vectors.cpp exports for each ISA.
 struct VectorRungs {
   int64_t lanes;
-  bool fma;
   RegisterTile largest;
   void (*vectorised)(const Product& p, RegisterTile tile);
   // `panel` has room for `depth` rows of tile.vectors vectors, and starts at a cache line.

@@ -108,16 +108,7 @@ void packed(const Product& p, RegisterTile tile, int64_t depth, float* panel) {
 
 }  // namespace
 
-#if defined(__FMA__) || defined(__aarch64__)
-constexpr bool fused = true;
-#else
-constexpr bool fused = false;
-#endif
-
-constinit const ladder::VectorRungs ladder_table = {.lanes = W,
-                                                    .fma = fused,
-                                                    .largest = {tile_rows, tile_vectors},
-                                                    .vectorised = vectorised,
-                                                    .packed = packed};
+constinit const ladder::VectorRungs ladder_table = {
+    .lanes = W, .largest = {tile_rows, tile_vectors}, .vectorised = vectorised, .packed = packed};
 
 }  // namespace gradus::kernels::GRADUS_ISA
