@@ -108,11 +108,16 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   return pieces;
 }
 
+// An axis may be endless where another is empty or all elements are one; its pieces are tensors.
+constexpr int64_t max_pieces = int64_t{1} << 20;
+
 std::vector<Tensor> split(const Tensor& x, int64_t size, int axis) {
   axis = normalize_axis("split", axis, x.rank());
   check(size >= 1, "split: pieces must have at least 1 element, got {}", size);
-  std::vector<int64_t> sizes;
   int64_t left = x.size(axis);
+  check(left / size < max_pieces, "split: {} elements in pieces of {} are more than {} pieces",
+        left, size, max_pieces);
+  std::vector<int64_t> sizes;
   for (; left > size; left -= size) sizes.push_back(size);
   sizes.push_back(left);
   return split(x, sizes, axis);

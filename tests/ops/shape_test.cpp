@@ -71,6 +71,17 @@ TEST(Split, IsAVectorOfItsPieces) {
   EXPECT_EQ(split(Tensor(Array::zeros({0, 2})), 2).size(), 1U);
 }
 
+TEST(Split, RefusesEndlesslyManyPieces) {
+  constexpr int64_t many = int64_t{1} << 40;
+  const Tensor one(Array::zeros({1})), none(Array::zeros({many, 0}));
+  EXPECT_EQ(error_of([&] { split(expand(one, {many}), 1024); }),
+            "split: 1099511627776 elements in pieces of 1024 are more than 1048576 pieces");
+  EXPECT_EQ(error_of([&] { chunk(none, many); }),
+            "split: 1099511627776 elements in pieces of 1 are more than 1048576 pieces");
+  EXPECT_EQ(split(none, many / 2).size(), 2U);
+  EXPECT_EQ(chunk(expand(one, {many}), 3)[2].shape(), (Shape{many / 3 - 1}));
+}
+
 TEST(Shapes, IndicesAndMasksMoveToo) {
   const Tensor ids(Array::of_indices({1, 2, 3}, {3}));
   EXPECT_EQ(flip(ids).value().to_vector(), (std::vector<double>{3, 2, 1}));

@@ -39,12 +39,13 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t stop, int64_t ste
 /// Error if there is no such element.
 Tensor select(const Tensor& x, int axis, int64_t index);
 /// Pieces of `size` along an axis, one after another; the last may be smaller. \throws Error unless
-/// size >= 1.
+/// size >= 1, and for more than 2^20 pieces, which an axis can ask for that has no memory of its
+/// own.
 std::vector<Tensor> split(const Tensor& x, int64_t size, int axis = 0);
 /// Pieces of these sizes. \throws Error unless they add up to the axis.
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int axis = 0);
 /// At most `count` pieces of one size, the last perhaps smaller (torch.chunk: 5 elements in 4
-/// chunks are 2, 2 and 1). \throws Error unless count >= 1.
+/// chunks are 2, 2 and 1). \throws Error unless count >= 1, and for more than 2^20 pieces.
 std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis = 0);
 /// Axes of size 1, and new leading axes, repeated to `shape`. \throws Error if x does not broadcast
 /// to it.
