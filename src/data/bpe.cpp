@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <set>
+#include <unordered_map>
 
 #include "data/words.h"
 #include "gradus/error.h"
@@ -133,13 +133,9 @@ BPETokenizer::BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> m
   ranks_.assign(std::bit_ceil(2 * merges_.size() + 1), none);
   for (uint32_t rank = 0; rank < merges_.size(); ++rank)  // of a pair that is listed twice the last
     ranks_[place_of(merges_[rank].left, merges_[rank].right)] = rank;  // counts, as with GPT-2
-  std::set<size_t, std::greater<>> lengths;
-  for (size_t id = 0; id < tokens_.size(); ++id) {
-    if (is_piece[id]) continue;
-    special_.emplace(tokens_[id], static_cast<Id>(id));
-    lengths.insert(tokens_[id].size());
-  }
-  special_lengths_.assign(lengths.begin(), lengths.end());
+  for (size_t id = 0; id < tokens_.size(); ++id)
+    if (!is_piece[id]) special_.push_back(static_cast<Id>(id));
+  std::ranges::sort(special_, {}, [&](Id id) -> const std::string& { return tokens_[id]; });
 }
 
 // The place of a pair in the table: the one that its hash says, or the first one after it where the
@@ -161,20 +157,14 @@ std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {
 
 std::vector<int64_t> BPETokenizer::encode_with_special_tokens(std::string_view text) const {
   std::array<bool, 256> begins_one{};
-  for (const auto& [name, id] : special_) begins_one[static_cast<uint8_t>(name[0])] = true;
+  for (const Id id : special_) begins_one[static_cast<uint8_t>(tokens_[id][0])] = true;
 
   Encoder encoder(*this);
   size_t begin = 0;  // of the text since the last special token
   for (size_t place = 0; place < text.size();) {
     std::optional<Id> found;
     if (begins_one[static_cast<uint8_t>(text[place])])
-      for (const size_t length : special_lengths_) {
-        if (length > text.size() - place) continue;
-        const auto entry = special_.find(std::string(text.substr(place, length)));
-        if (entry == special_.end()) continue;
-        found = entry->second;
-        break;
-      }
+      found = special_token_at_start_of(text.substr(place));
     if (!found) {
       ++place;
       continue;
@@ -185,6 +175,25 @@ std::vector<int64_t> BPETokenizer::encode_with_special_tokens(std::string_view t
   }
   encoder.add_text(text.substr(begin));
   return encoder.take();
+}
+
+// The longest one. Those that begin as the text does stand side by side, the shortest first, and
+// each byte more narrows them down.
+std::optional<BPETokenizer::Id> BPETokenizer::special_token_at_start_of(
+    std::string_view text) const {
+  std::optional<Id> longest;
+  std::span<const Id> candidates = special_;
+  for (size_t length = 0; length < text.size(); ++length) {
+    const auto next_byte = [&](Id id) { return static_cast<uint8_t>(tokens_[id][length]); };
+    const auto range =
+        std::ranges::equal_range(candidates, static_cast<uint8_t>(text[length]), {}, next_byte);
+    candidates = {range.begin(), range.end()};
+    if (candidates.empty()) break;
+    if (tokens_[candidates.front()].size() > length + 1) continue;
+    longest = candidates.front();
+    candidates = candidates.subspan(1);
+  }
+  return longest;
 }
 
 std::string BPETokenizer::decode(std::span<const int64_t> ids) const {
@@ -199,9 +208,10 @@ std::string_view BPETokenizer::token(int64_t id) const {
 }
 
 std::optional<int64_t> BPETokenizer::special_token(std::string_view name) const {
-  const auto entry = special_.find(std::string(name));
-  if (entry == special_.end()) return std::nullopt;
-  return entry->second;
+  const auto entry = std::ranges::lower_bound(
+      special_, name, {}, [&](Id id) -> std::string_view { return tokens_[id]; });
+  if (entry == special_.end() || tokens_[*entry] != name) return std::nullopt;
+  return *entry;
 }
 
 std::vector<std::pair<int64_t, int64_t>> BPETokenizer::merges() const {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "data/byte_names.h"
@@ -198,7 +199,7 @@ BPETokenizer BPETokenizer::parse(std::string_view vocabulary_json, std::string_v
 std::string BPETokenizer::file_name(Id id) const {
   const std::string& token = tokens_[id];
   const bool is_itself =
-      special_.contains(token) && is_utf8(token) && spelling().bytes_of(token) == token;
+      special_token(token).has_value() && is_utf8(token) && spelling().bytes_of(token) == token;
   return is_itself ? token : spelling().name_of(token);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "data/unicode.h"
 #include "data/utf8.h"
@@ -220,6 +221,42 @@ TEST(BPETokenizer, SpecialTokensAreTextUnlessAskedFor) {
   EXPECT_EQ(tokenizer.decode(expected), text);
   EXPECT_EQ(tokenizer.encode_with_special_tokens(""), Ids{});
   EXPECT_EQ(tokenizer.encode_with_special_tokens("<|endles"), tokenizer.encode("<|endles"));
+}
+
+// Names of two letters, of which many begin others: at each place all are tried, longest first.
+TEST(BPETokenizer, TheLongestOfManySpecialTokensIsFound) {
+  Generator generator(7);
+  const auto word = [&](size_t length) {
+    std::string name(length, 'a');
+    for (char& letter : name) letter = "ab\xff"[generator.below(3)];
+    return name;
+  };
+  int found = 0;
+  for (int round = 0; round < 50; ++round) {
+    std::set<std::string> names;
+    while (names.size() < 1 + generator.below(60)) names.insert(word(2 + generator.below(8)));
+    const auto tokenizer = BPETokenizer::train("", 256 + std::ssize(names),
+                                               {.special_tokens = {names.begin(), names.end()}});
+    const std::string text = word(200);
+    Ids expected;
+    for (size_t place = 0; place < text.size();) {
+      std::string longest;
+      for (const std::string& name : names)
+        if (text.compare(place, name.size(), name) == 0 && name.size() > longest.size())
+          longest = name;
+      found += !longest.empty();
+      // No merges were learned, so that what is between them is bytes.
+      expected.push_back(longest.empty() ? tokenizer.encode(text.substr(place, 1)).at(0)
+                                         : tokenizer.special_token(longest).value());
+      place += std::max<size_t>(1, longest.size());
+    }
+    EXPECT_EQ(tokenizer.encode_with_special_tokens(text), expected);
+    for (const std::string& name : names)
+      EXPECT_EQ(tokenizer.token(tokenizer.special_token(name).value()), name);
+    EXPECT_EQ(tokenizer.special_token("a"), std::nullopt);
+    EXPECT_EQ(tokenizer.special_token(""), std::nullopt);
+  }
+  EXPECT_GT(found, 500);
 }
 
 TEST(BPETokenizer, IdsOutOfRangeAreRefused) {

@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -117,6 +116,7 @@ class BPETokenizer final : public Tokenizer {
                            std::string_view merges, const std::string& merges_name);
   std::string file_name(Id id) const;
   size_t place_of(Id left, Id right) const;
+  std::optional<Id> special_token_at_start_of(std::string_view text) const;
 
   class Encoder;
 
@@ -124,8 +124,7 @@ class BPETokenizer final : public Tokenizer {
   std::vector<Merge> merges_;        // by rank
   std::vector<uint32_t> ranks_;      // a hash table: at place_of() a pair its rank
   std::array<Id, 256> byte_ids_;
-  std::unordered_map<std::string, Id> special_;
-  std::vector<size_t> special_lengths_;  // descending, each once
+  std::vector<Id> special_;  // the special tokens in the order of their bytes
 };
 
 }  // namespace gradus::data
