@@ -9,6 +9,7 @@
 #include "data/words.h"
 #include "gradus/data/bpe.h"
 #include "gradus/error.h"
+#include "io/shown.h"
 
 namespace gradus::data {
 namespace {
@@ -176,9 +177,10 @@ class Trainer {
 void check_special_tokens(const std::vector<std::string>& names) {
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
-    check(name.size() > 1,
-          "BPETokenizer::train: the special token \"{}\" is not longer than a byte", name);
-    check(seen.insert(name).second, "BPETokenizer::train: two special tokens \"{}\"", name);
+    if (name.size() <= 1)
+      fail("BPETokenizer::train: the special token {} is not longer than a byte", io::shown(name));
+    if (!seen.insert(name).second)
+      fail("BPETokenizer::train: two special tokens {}", io::shown(name));
   }
 }
 
@@ -208,8 +210,8 @@ BPETokenizer BPETokenizer::train(std::string_view text, int64_t vocabulary_size,
 
   std::vector<std::string> tokens = std::move(trainer.tokens);
   for (const std::string& name : training.special_tokens) {
-    check(std::ranges::find(tokens, name) == tokens.end(),
-          "BPETokenizer::train: the special token \"{}\" is a piece of the text", name);
+    if (std::ranges::find(tokens, name) != tokens.end())
+      fail("BPETokenizer::train: the special token {} is a piece of the text", io::shown(name));
     tokens.push_back(name);
   }
   std::vector<Merge> merges;

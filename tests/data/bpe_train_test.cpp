@@ -139,6 +139,8 @@ TEST(BPETraining, ImpossibleWishesAreRefused) {
             "BPETokenizer::train: the special token \"a\" is not longer than a byte");
   EXPECT_EQ(error(300, {.special_tokens = {"<a>", "<a>"}}),
             "BPETokenizer::train: two special tokens \"<a>\"");
+  EXPECT_EQ(error(300, {.special_tokens = {"\x1b[2J", "\x1b[2J"}}),
+            "BPETokenizer::train: two special tokens \"\\u001b[2J\"");
   EXPECT_EQ(error_of([&] { BPETokenizer::train("the the the", 300, {.special_tokens = {"the"}}); }),
             "BPETokenizer::train: the special token \"the\" is a piece of the text");
 }
