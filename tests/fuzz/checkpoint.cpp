@@ -53,11 +53,12 @@ void load_into_a_training(const io::State& state) {
           "going back to the first state gives another one");
 }
 
-void run(Bytes input) {
+bool run(Bytes input) {
   auto state = unless_refused([&] { return io::parse_safetensors(text_of(input)); });
-  if (!state) return;
+  if (!state) return false;
   // The sum is found wrong, or right; what follows does not ask for it.
-  if (const auto whole = unless_refused([&] { return io::parse_checkpoint(text_of(input)); }))
+  const auto whole = unless_refused([&] { return io::parse_checkpoint(text_of(input)); });
+  if (whole)
     require(state->metadata.at(checksum_text) == io::checksum(*whole), "a wrong sum was taken");
   state->metadata.erase(checksum_text);
 
@@ -70,6 +71,7 @@ void run(Bytes input) {
     if (model) require_weights({model->state(), {}}, *state);
   }
   load_into_a_training(*state);
+  return whole.has_value();
 }
 
 }  // namespace

@@ -25,16 +25,18 @@ std::vector<std::string> arguments_of(std::string_view text) {
   return arguments;
 }
 
-void require_clear(const CommandLine& command) {
+// Whether a program would go on from here.
+bool require_clear(const CommandLine& command) {
   if (command.exit_code) {
     require(*command.exit_code == 0 || *command.exit_code == 2, "exit code {}", *command.exit_code);
     require(!command.output.empty() && command.output.back() == '\n', "it ends without a word");
     require(*command.exit_code == 0 || command.output.starts_with("lesson: "),
             "an error that does not begin with the program's name: {}", command.output);
-    return;
+    return false;
   }
   const lessons::Options& options = command.options;
   require(options.threads >= 0 && options.threads <= 1024, "{} threads", options.threads);
+  return true;
 }
 
 void require_usable(const lessons::GptFlags& flags) {
@@ -56,7 +58,7 @@ CommandLine read(const std::vector<std::string>& arguments,
 }
 
 // A file that --load finds can only say that it is no checkpoint.
-void gpt(const std::vector<std::string>& arguments) {
+bool gpt(const std::vector<std::string>& arguments) {
   lessons::GptFlags flags;
   const auto command = unless_refused([&] {
     return read(
@@ -64,26 +66,27 @@ void gpt(const std::vector<std::string>& arguments) {
   });
   if (!command) {
     require(!flags.load.empty(), "an Error, though no file was read");
-    return;
+    return false;
   }
-  require_clear(*command);
-  if (!command->exit_code) require_usable(flags);
+  if (!require_clear(*command)) return false;
+  require_usable(flags);
+  return true;
 }
 
-void matmul(const std::vector<std::string>& arguments) {
+bool matmul(const std::vector<std::string>& arguments) {
   lessons::LadderFlags flags;
   const CommandLine command = read(
       arguments, [&](CLI::App& app) { lessons::add_ladder_flags(app, flags); }, 4);
-  require_clear(command);
+  return require_clear(command);
 }
 
 // The first byte says whose flags they are.
-void run(Bytes input) {
-  if (input.empty()) return;
+bool run(Bytes input) {
+  if (input.empty()) return false;
   const std::vector<std::string> arguments = arguments_of(text_of(input.subspan(1)));
   if (input[0] == 'm') return matmul(arguments);
   if (input[0] == 'c') return require_clear(read(arguments, {}, 7));
-  gpt(arguments);
+  return gpt(arguments);
 }
 
 }  // namespace

@@ -27,14 +27,15 @@ void require_same_in_pieces(const io::State& state, Bytes input) {
             i);
 }
 
-void run(Bytes input) {
+bool run(Bytes input) {
   const auto state = unless_refused([&] { return io::parse_safetensors(text_of(input)); });
-  if (!state) return;
+  if (!state) return false;
   // The smallest element, a byte, becomes an int64.
   require(memory_of(*state) <= 8 * input.size(), "{} bytes became {}", input.size(),
           memory_of(*state));
   require_round_trip(*state);
   require_same_in_pieces(*state, input);
+  return true;
 }
 
 }  // namespace

@@ -29,7 +29,9 @@ inline std::string_view text_of(Bytes input) {
 /// One thing that is fuzzed. A target that throws has found a mistake; so has one that crashes.
 struct Target {
   const char* name;  ///< of the program and of the directories with its inputs
-  void (*run)(Bytes input);
+  /// Whether what reads the input took it: one that is refused at once says little. Graphs are made
+  /// of any bytes.
+  bool (*run)(Bytes input);
   /// Makes a changed input consistent again where chance hardly ever would: a length that has to
   /// agree with what it counts. Null if there is no such thing.
   void (*repair)(std::vector<uint8_t>& input);

@@ -103,17 +103,18 @@ void learned(Pieces pieces) {
   require_same_from_files(*tokenizer, pieces.rest());
 }
 
-void read(Pieces pieces) {
+bool read(Pieces pieces) {
   const std::string_view vocabulary = text_of(pieces.next()), merges = text_of(pieces.next());
   const auto tokenizer =
       unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
-  if (!tokenizer) return;
+  if (!tokenizer) return false;
   use(*tokenizer, pieces.rest());
   require_same_from_files(*tokenizer, pieces.rest());
+  return true;
 }
 
 // The same, but the 256 bytes need not be in the input.
-void read_beside_bytes(Pieces pieces) {
+bool read_beside_bytes(Pieces pieces) {
   static const std::string bytes = data::BPETokenizer::train("", 256).vocabulary_json();
   std::string vocabulary = bytes.substr(0, bytes.rfind('}'));
   vocabulary += text_of(pieces.next());
@@ -121,20 +122,21 @@ void read_beside_bytes(Pieces pieces) {
   const std::string_view merges = text_of(pieces.next());
   const auto tokenizer =
       unless_refused([&] { return data::BPETokenizer::parse(vocabulary, merges); });
-  if (!tokenizer) return;
+  if (!tokenizer) return false;
   use(*tokenizer, pieces.rest());
   require_same_from_files(*tokenizer, pieces.rest());
+  return true;
 }
 
-// The first byte says what is done with the others.
-void run(Bytes input) {
-  if (input.empty()) return;
+// The first byte says what is done with the others. Only files are said to be taken.
+bool run(Bytes input) {
+  if (input.empty()) return false;
   const Pieces pieces(input.subspan(1));
   switch (input[0]) {
-    case 'c': return characters(pieces);
-    case 'b': return bytes(pieces);
-    case 'w': return words(pieces);
-    case 't': return learned(pieces);
+    case 'c': characters(pieces); return false;
+    case 'b': bytes(pieces); return false;
+    case 'w': words(pieces); return false;
+    case 't': learned(pieces); return false;
     case 'r': return read(pieces);
     default: return read_beside_bytes(pieces);
   }
