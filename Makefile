@@ -126,6 +126,8 @@ TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% tests/fuzz
 CORE_TESTS := $(wildcard tests/kernels/*.cpp tests/gradcheck/*.cpp tests/optim/*.cpp) \
               $(wildcard tests/ops/table_*.cpp tests/invariants*.cpp) $(addprefix tests/,ops/op_table.cpp ops/op_table_test.cpp \
               nn/module_table.cpp nn/module_table_test.cpp gemm_test.cpp random_test.cpp storage_test.cpp models/trainer_test.cpp)
+# Tests that start threads of their own: ThreadSanitizer watches them as well as the core tests.
+THREAD_TESTS := $(addprefix tests/,io/file_test.cpp graph_test.cpp anomaly_test.cpp)
 # Where a learner's own work goes; never cleaned, never overwritten.
 SCRATCH   ?= scratch
 # What the programs of the laboratory are made of: the tables of cases that the tests use, and more.
@@ -155,6 +157,7 @@ LAB_PROGRAMS    := $(LAB_MAINS:tests/%.cpp=$(B)/%)
 EXERCISE_TESTS  := $(B)/exercises/stubs.o $(B)/exercises/solutions.o
 TEST_PROGRAM    := $(B)/tests/gradus_tests
 CORE_PROGRAM    := $(B)/tests/core_tests
+THREAD_PROGRAM  := $(B)/tests/thread_tests
 OBJECTS         := $(LIBRARY_OBJECTS) $(call objects,$(LESSONS) $(BROKEN) $(STAGE) $(TESTS) $(FUZZ_SOURCES) $(LAB_MAINS) $(BENCHES) tests/race/planted_race.cpp) \
                    $(call objects,$(EXERCISE_CHECK) lessons/exercises/main.cpp) $(FUZZ_TARGETS:%=$(B)/obj/tests/fuzz/fuzzer.%.o)
 ALL_OBJECTS     := $(OBJECTS) $(EXERCISE_TESTS)
@@ -214,6 +217,10 @@ $(CORE_PROGRAM): $(call objects,$(CORE_TESTS)) $(LIBRARY) $(B)/sources $(if $(CR
 	$(call say,link $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) $(call objects,$(CORE_TESTS)) $(LIBRARY) $(LIBS) $(GTEST) -o $@
+$(THREAD_PROGRAM): $(call objects,$(CORE_TESTS) $(THREAD_TESTS)) $(LIBRARY) $(B)/sources
+	$(call say,link $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) $(filter %.o %.a,$^) $(LIBS) $(GTEST) -o $@
 $(B)/race: $(call objects,tests/race/planted_race.cpp) $(LIBRARY)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
@@ -350,13 +357,13 @@ test-core: $(CORE_PROGRAM) ## Run the tests of kernels, gradients, invariants an
 	@GRADUS_BUILD=$(B) bash .make/test.sh $(CORE_PROGRAM) '$(FILTER)'
 
 CLANG ?= clang++
-tsan: ## Look for data races: ThreadSanitizer over the core tests, once it has found a planted race
+tsan: ## Look for data races: ThreadSanitizer over the core tests and those with threads, once it has found a planted race
 	@$(MAKE) --no-print-directory ready CXX='$(CLANG)' SANITIZE=thread
 	@$(MAKE) --no-print-directory tsan-here CXX='$(CLANG)' SANITIZE=thread
 ready: | $(B)/ready-test  # first: what may be installed just now is looked for when make starts
-tsan-here: $(B)/race $(CORE_PROGRAM)
+tsan-here: $(B)/race $(THREAD_PROGRAM)
 	@bash .make/race.sh $(B)/race
-	@OMP_NUM_THREADS=2 GRADUS_BUILD=$(B) bash .make/test.sh $(CORE_PROGRAM) '$(FILTER)'
+	@OMP_NUM_THREADS=2 GRADUS_BUILD=$(B) bash .make/test.sh $(THREAD_PROGRAM) '$(FILTER)'
 
 # QEMU runs one program: a test that starts another of this kind would need it registered in the kernel.
 AARCH64    := aarch64-linux-gnu
