@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -68,6 +69,13 @@ fs::path directory_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+// Who may read, write and run a file; nothing if there is none.
+std::optional<mode_t> permissions_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return status.st_mode & 0777;
+}
+
 // ---- temporary files ----
 
 // False if another process holds the file. A file system without locks says so, and is believed.
@@ -107,14 +115,16 @@ void remove_stale_temporaries(const fs::path& path) {
 
 // A new file beside the other one, under a name that nobody uses: another container may have a
 // process of the same number. Between its making and its locking someone may take it for a stale
-// one and remove it; then the next name is tried.
+// one and remove it; then the next name is tried. Nobody may read it who may not read the other one;
+// its owner may write to it, or the next writer could not tell whether it is stale.
 Descriptor make_temporary(const fs::path& path, fs::path& name) {
   remove_stale_temporaries(path);
+  const mode_t mode = permissions_of(path).value_or(0666) | S_IWUSR;
   static std::atomic<int> count = 0;
   for (;;) {
     name = directory_of(path) / fmt::format("{}{}-{}", temporary_prefix(path), ::getpid(), count++);
     const int file = breakable("open", [&] {
-      return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     });
     if (file == -1 && errno == EEXIST) continue;
     check(file != -1, "write: {}: {}", path.string(), reason());
@@ -205,8 +215,11 @@ void OutputFile::write(const void* data, size_t bytes) {
 }
 
 // Nothing is left for close() to report after this, so the file, and with it the lock, stays open.
+// A file system that has no such permissions refuses them, and is believed: none were added.
 void OutputFile::sync() {
   if (is_synced_) return;
+  if (const auto mode = permissions_of(path_))
+    uninterrupted([&] { return ::fchmod(descriptor_.number(), *mode); });
   is_synced_ = breakable("fsync", [&] { return ::fsync(descriptor_.number()); }) == 0;
   check(is_synced_, "write: {}: {}", path_.string(), reason());
 }

@@ -157,6 +157,30 @@ TEST(File, AnyoneMayReadANewFileThatTheUmaskAllows) {
   EXPECT_EQ(static_cast<int>(fs::status(directory / "a").permissions()), 0644);
 }
 
+TEST(File, AFileThatIsReplacedHandsOnItsPermissions) {
+  const TemporaryDirectory directory;
+  const fs::path path = directory / "a", previous = directory / "b";
+  const auto mode = [](const fs::path& file) {
+    return static_cast<int>(fs::status(file).permissions());
+  };
+  const mode_t before = ::umask(022);
+  for (const int wanted : {0600, 0666, 0444, 0640, 0755}) {
+    write_file(path, "old");
+    ASSERT_EQ(::chmod(path.c_str(), static_cast<mode_t>(wanted)), 0);
+    write_file(path, "new");
+    EXPECT_EQ(mode(path), wanted);
+    OutputFile file(path);
+    for (const auto& entry : fs::directory_iterator(directory.path()))
+      EXPECT_EQ(mode(entry.path()) & ~(wanted | 0200), 0) << "more may see what is being written";
+    file.commit_keeping(previous);
+    EXPECT_EQ(mode(path), wanted);
+    EXPECT_EQ(mode(previous), wanted);
+    fs::remove(path);
+    fs::remove(previous);
+  }
+  ::umask(before);
+}
+
 TEST(File, WritersOfOneFileDoNotMix) {
   const TemporaryDirectory directory;
   const auto write = [&](char letter) {

@@ -57,6 +57,10 @@ class InputFile {
 /// old file stays; only if syncing the directory fails, the last step, the new one is there
 /// already. A symbolic link keeps pointing where it does.
 ///
+/// A file that is replaced hands on its permissions: where only its owner could read it, nobody
+/// else can read the new one, and at no time the temporary one. A new file gets what the umask
+/// allows. The owner is whoever writes.
+///
 /// The temporary file is called FILE.tmp-PROCESS-NUMBER and is locked (flock) while its writer
 /// lives. One that is not locked was left by a process that was killed; the next writer of FILE
 /// removes it.
