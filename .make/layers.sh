@@ -23,7 +23,7 @@ locate() {
     autograd) floor=4 ;;
     array | arithmetic | compare | elementwise | reductions | strided_loop | storage | shape | dtype | random) floor=3 ;;
     kernels) floor=2 ;;
-    error | threads) floor=1 ;;  # the ground that even the kernels stand on
+    error | out_of_memory | threads) floor=1 ;;  # the ground that even the kernels stand on
     *) floor=0 ;;
   esac
 }

@@ -2,8 +2,8 @@
 
 #include <cmath>
 #include <cstring>
-#include <new>
 
+#include "out_of_memory.h"
 #include "strided_loop.h"
 
 namespace gradus {
@@ -264,11 +264,9 @@ double Array::at(const Shape& index) const {
 
 std::vector<double> Array::to_vector() const {
   const Array doubles = to(DType::float64).contiguous();
-  try {
-    return {doubles.data<double>(), doubles.data<double>() + numel_};
-  } catch (const std::bad_alloc&) {
-    fail("to_vector: out of memory for the {} elements of {}", numel_, shape_);
-  }
+  const double* first = doubles.data<double>();
+  return with_memory([&] { return std::vector<double>(first, first + numel_); },
+                     "to_vector: {} elements of {}", numel_, shape_);
 }
 
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "allocation_failure.h"
-#include "gradus/error.h"
+#include "out_of_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define GRADUS_BYPASS_POOL 1
@@ -62,8 +62,9 @@ class Pool {
     const std::lock_guard lock(mutex_);
     const size_t c = class_of(bytes);
     void* block = fails_now() ? nullptr : waiting_[c] ? take(c) : from_system(bytes, c);
-    check(block != nullptr, "storage: out of memory, {} bytes asked for while {} are in use", bytes,
-          stats_.live);
+    if (block == nullptr)
+      fail_unavailable("storage: out of memory, {} bytes asked for while {} are in use", bytes,
+                       stats_.live);
     stats_.live += bytes;
     stats_.peak = std::max(stats_.peak, stats_.live);
     return block;

@@ -8,10 +8,38 @@
 #include <cmath>
 #include <fstream>
 
+#include "gradus/data/bpe.h"
+#include "gradus/data/corpus.h"
+#include "gradus/io/checkpoint.h"
+#include "gradus/io/npy.h"
+#include "gradus/io/safetensors_file.h"
 #include "gradus/storage.h"
+#include "io/temporary.h"
 #include "nn/module_table.h"
 #include "ops/op_table.h"
 #include "support.h"
+
+#ifndef GRADUS_SANITIZE  // a sanitizer has an operator new of its own, which sees more
+namespace {
+// Of this thread: how many more blocks operator new gives before it once has none (never, if
+// negative), and how many it gave that are not released.
+thread_local int64_t blocks_left = -1;
+thread_local int64_t blocks_held = 0;
+}  // namespace
+
+// What the standard containers get their memory from.
+void* operator new(size_t bytes) {
+  void* block = blocks_left >= 0 && blocks_left-- == 0 ? nullptr : std::malloc(bytes);
+  if (block == nullptr) throw std::bad_alloc();
+  ++blocks_held;
+  return block;
+}
+void operator delete(void* block) noexcept {
+  if (block != nullptr) --blocks_held;
+  std::free(block);
+}
+void operator delete(void* block, size_t) noexcept { operator delete(block); }
+#endif
 
 namespace gradus::test {
 namespace {
@@ -61,7 +89,111 @@ TEST(AllocationFailure, InAnyBlockOfAnyModuleIsAnError) {
   }
 }
 
-#ifndef GRADUS_SANITIZE  // a sanitizer takes more addresses than this leaves
+#ifndef GRADUS_SANITIZE
+// The same of the memory of the standard containers; after each failure `then` looks at what is
+// left. Where a container does with less, f goes on.
+template <class F, class Then>
+void fail_at_every_new(const std::string& name, F&& f, Then&& then) {
+  f();
+  int64_t refused = 0;
+  for (int64_t blocks = 0;; ++blocks) {
+    const int64_t held = blocks_held;
+    blocks_left = blocks;
+    try {
+      f();
+      if (std::exchange(blocks_left, -1) >= 0) break;  // it had all that it asked for
+    } catch (const Error& error) {                     // anything else ends the test
+      blocks_left = -1;
+      ++refused;
+      EXPECT_TRUE(std::string(error.what()).ends_with(": out of memory"))
+          << name << " at block " << blocks << ": " << error.what();
+    }
+    EXPECT_EQ(blocks_held, held) << name << " at block " << blocks;
+    then();
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(refused, 0) << name;
+}
+template <class F>
+void fail_at_every_new(const std::string& name, F&& f) {
+  fail_at_every_new(name, f, [] {});
+}
+
+io::State small_state(const std::string& step) {
+  return {{{"a weight whose name takes a block of its own", random_array({5, 3}, 1)},
+           {"ids", Array::of_indices({1, 2, 3}, {3})}},
+          {{"step", step}, {"letters", "a text that takes a block of its own, too"}}};
+}
+
+TEST(AllocationFailure, WhereAFileIsReadIsAnError) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "a file whose name takes a block of its own";
+  io::save_safetensors(path, small_state("1"));
+  fail_at_every_new("load_safetensors", [&] { io::load_safetensors(path); });
+  const std::string bytes = io::read_file(path);
+  fail_at_every_new("parse_safetensors", [&] { io::parse_safetensors(bytes); });
+  fail_at_every_new("read_file", [&] { io::read_file(path); });
+  fail_at_every_new("SafetensorsFile", [&] { io::SafetensorsFile(path).stored(); });
+  const io::SafetensorsFile file(path);
+  fail_at_every_new("array", [&] { file.array("ids"); });
+  io::save_npy(path, Array::zeros({3, 2}));
+  fail_at_every_new("load_npy", [&] { io::load_npy(path); });
+  fail_at_every_new("load_npy_stored", [&] { io::load_npy_stored(path); });
+  io::save_checkpoint(path, small_state("1"));
+  fail_at_every_new("load_checkpoint", [&] { io::load_checkpoint(path); });
+}
+
+TEST(AllocationFailure, WhereAFileIsWrittenIsAnErrorAndLeavesWhatWasThere) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "a file whose name takes a block of its own";
+  const Array array = Array::zeros({3, 2});
+  const io::State state = small_state("1");
+  const auto there_is_one = [&] { EXPECT_EQ(directory.count(), 1); };
+  fail_at_every_new(
+      "save_npy", [&] { io::save_npy(path, array); }, there_is_one);
+  fail_at_every_new(
+      "save_safetensors", [&] { io::save_safetensors(path, state); }, there_is_one);
+  io::save_checkpoint(path, state);
+  const auto both_load = [&] {
+    EXPECT_EQ(directory.count(), 2) << "a temporary file is left";
+    for (const auto& name : {path, io::previous_checkpoint(path)})
+      EXPECT_EQ(io::checksum(io::load_checkpoint(name).state), io::checksum(state));
+  };
+  fail_at_every_new(
+      "save_checkpoint", [&] { io::save_checkpoint(path, state); }, both_load);
+}
+
+TEST(AllocationFailure, InATokenizerIsAnError) {
+  const TemporaryDirectory directory;
+  const auto vocabulary = directory / "vocab.json", merges = directory / "merges.txt";
+  const std::string text =
+      "the cat and the other cat, then the hat <|end of a text|> \u00e9t\u00e9";
+  const data::BPETraining training{.special_tokens = {"<|end of a text|>"}};
+  const auto bpe = data::BPETokenizer::train(text, 270, training);
+  bpe.save(vocabulary, merges);
+  const std::string json = bpe.vocabulary_json(), lines = bpe.merges_txt();
+  fail_at_every_new("load", [&] { data::BPETokenizer::load(vocabulary, merges); });
+  fail_at_every_new("parse", [&] { data::BPETokenizer::parse(json, lines); });
+  fail_at_every_new("train", [&] { data::BPETokenizer::train(text, 270, training); });
+  fail_at_every_new(
+      "save", [&] { bpe.save(vocabulary, merges); }, [&] { EXPECT_EQ(directory.count(), 2); });
+  fail_at_every_new("merges", [&] { bpe.merges(); });
+
+  const data::CharTokenizer characters(text);
+  fail_at_every_new("CharTokenizer", [&] { data::CharTokenizer{text}; });
+  fail_at_every_new("vocabulary", [&] { characters.vocabulary(); });
+  fail_at_every_new("Corpus", [&] { data::Corpus{text}; });
+  fail_at_every_new("Corpus::load", [&] { data::Corpus::load(merges); });
+  const data::ByteTokenizer bytes;
+  for (const data::Tokenizer* tokenizer :
+       std::initializer_list<const data::Tokenizer*>{&bpe, &characters, &bytes}) {
+    const std::vector<int64_t> ids = tokenizer->encode(text);
+    fail_at_every_new("encode", [&] { tokenizer->encode(text); });
+    fail_at_every_new("decode", [&] { tokenizer->decode(ids); });
+  }
+  fail_at_every_new("special tokens", [&] { bpe.encode_with_special_tokens(text); });
+}
+
 // The bytes of address space that this process uses.
 rlim_t address_space() {
   rlim_t pages = 0;
@@ -120,7 +252,7 @@ TEST(AllocationFailure, AListOfNumbersIsNoLessAnError) {
   const Array x = Array::zeros({25 << 20}, DType::float64);  // 200 MiB
   const AddressLimit limit(rlim_t{64} << 20);
   EXPECT_EQ(error_of([&] { x.to_vector(); }),
-            "to_vector: out of memory for the 26214400 elements of [26214400]");
+            "to_vector: 26214400 elements of [26214400]: out of memory");
 }
 #endif
 

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "data/words.h"
-#include "gradus/error.h"
+#include "out_of_memory.h"
 
 namespace gradus::data {
 namespace {
@@ -150,31 +150,37 @@ size_t BPETokenizer::place_of(Id left, Id right) const {
 }
 
 std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {
-  Encoder encoder(*this);
-  encoder.add_text(text);
-  return encoder.take();
+  const auto encode_all = [&] {
+    Encoder encoder(*this);
+    encoder.add_text(text);
+    return encoder.take();
+  };
+  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
 }
 
 std::vector<int64_t> BPETokenizer::encode_with_special_tokens(std::string_view text) const {
   std::array<bool, 256> begins_one{};
   for (const Id id : special_) begins_one[static_cast<uint8_t>(tokens_[id][0])] = true;
 
-  Encoder encoder(*this);
-  size_t begin = 0;  // of the text since the last special token
-  for (size_t place = 0; place < text.size();) {
-    std::optional<Id> found;
-    if (begins_one[static_cast<uint8_t>(text[place])])
-      found = special_token_at_start_of(text.substr(place));
-    if (!found) {
-      ++place;
-      continue;
+  const auto encode_all = [&] {
+    Encoder encoder(*this);
+    size_t begin = 0;  // of the text since the last special token
+    for (size_t place = 0; place < text.size();) {
+      std::optional<Id> found;
+      if (begins_one[static_cast<uint8_t>(text[place])])
+        found = special_token_at_start_of(text.substr(place));
+      if (!found) {
+        ++place;
+        continue;
+      }
+      encoder.add_text(text.substr(begin, place - begin));
+      encoder.add(*found);
+      begin = place += tokens_[*found].size();
     }
-    encoder.add_text(text.substr(begin, place - begin));
-    encoder.add(*found);
-    begin = place += tokens_[*found].size();
-  }
-  encoder.add_text(text.substr(begin));
-  return encoder.take();
+    encoder.add_text(text.substr(begin));
+    return encoder.take();
+  };
+  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
 }
 
 // The longest one. Those that begin as the text does stand side by side, the shortest first, and
@@ -197,9 +203,12 @@ std::optional<BPETokenizer::Id> BPETokenizer::special_token_at_start_of(
 }
 
 std::string BPETokenizer::decode(std::span<const int64_t> ids) const {
-  std::string text;
-  for (const int64_t id : ids) text += token(id);
-  return text;
+  const auto decode_all = [&] {
+    std::string text;
+    for (const int64_t id : ids) text += token(id);
+    return text;
+  };
+  return with_memory(decode_all, "decode: {} ids", ids.size());
 }
 
 std::string_view BPETokenizer::token(int64_t id) const {
@@ -215,9 +224,12 @@ std::optional<int64_t> BPETokenizer::special_token(std::string_view name) const 
 }
 
 std::vector<std::pair<int64_t, int64_t>> BPETokenizer::merges() const {
-  std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (const Merge& merge : merges_) pairs.emplace_back(merge.left, merge.right);
-  return pairs;
+  const auto list = [&] {
+    std::vector<std::pair<int64_t, int64_t>> pairs;
+    for (const Merge& merge : merges_) pairs.emplace_back(merge.left, merge.right);
+    return pairs;
+  };
+  return with_memory(list, "merges");
 }
 
 }  // namespace gradus::data

@@ -1,16 +1,15 @@
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "data/byte_names.h"
 #include "data/utf8.h"
 #include "gradus/data/bpe.h"
-#include "gradus/error.h"
 #include "gradus/io/file.h"
 #include "io/json.h"
 #include "io/shown.h"
+#include "out_of_memory.h"
 
 namespace gradus::data {
 namespace {
@@ -154,25 +153,16 @@ std::vector<std::array<uint32_t, 3>> read_merges(std::string_view text,
   return merges;
 }
 
-// Runs f; its errors begin with the file's name.
-template <class F>
-auto naming(const std::string& name, F&& f) {
-  try {
-    return f();
-  } catch (const Error& error) {
-    fail("{}: {}", name, error.what());
-  }
-}
-
 }  // namespace
 
 BPETokenizer BPETokenizer::read(std::string_view vocabulary, const std::string& vocabulary_name,
                                 std::string_view merges_text, const std::string& merges_name) {
-  const auto names = naming(vocabulary_name, [&] { return read_vocabulary(vocabulary); });
-  const auto lines = naming(merges_name, [&] { return read_merges(merges_text, names); });
-  std::vector<std::string> tokens = naming(vocabulary_name, [&] { return tokens_of(names); });
+  const auto naming_in = [](const std::string& name, auto&& f) { return naming(f, "{}", name); };
+  const auto names = naming_in(vocabulary_name, [&] { return read_vocabulary(vocabulary); });
+  const auto lines = naming_in(merges_name, [&] { return read_merges(merges_text, names); });
+  std::vector<std::string> tokens = naming_in(vocabulary_name, [&] { return tokens_of(names); });
   std::vector<Merge> merges;
-  naming(merges_name, [&] {
+  naming_in(merges_name, [&] {
     for (const auto& [left, right, result] : lines) {
       if (tokens[left] + tokens[right] != tokens[result])
         fail("{} and {} do not make the bytes of {}", shown(names[left]), shown(names[right]),
@@ -180,15 +170,18 @@ BPETokenizer BPETokenizer::read(std::string_view vocabulary, const std::string& 
       merges.push_back({left, right, result});
     }
   });
-  return naming(vocabulary_name,
-                [&] { return BPETokenizer(std::move(tokens), std::move(merges)); });
+  return naming_in(vocabulary_name,
+                   [&] { return BPETokenizer(std::move(tokens), std::move(merges)); });
 }
 
 BPETokenizer BPETokenizer::load(const std::filesystem::path& vocabulary,
                                 const std::filesystem::path& merges) {
   const std::string first = io::read_file(vocabulary, max_bytes);
   const std::string second = io::read_file(merges, max_bytes);
-  return read(first, "load_bpe: " + vocabulary.string(), second, "load_bpe: " + merges.string());
+  const auto read_both = [&] {
+    return read(first, "load_bpe: " + vocabulary.string(), second, "load_bpe: " + merges.string());
+  };
+  return with_memory(read_both, "load_bpe: {}", vocabulary.native());
 }
 
 BPETokenizer BPETokenizer::parse(std::string_view vocabulary_json, std::string_view merges_txt) {
@@ -204,29 +197,36 @@ std::string BPETokenizer::file_name(Id id) const {
 }
 
 std::string BPETokenizer::vocabulary_json() const {
-  nlohmann::ordered_json::object_t ids;
-  ids.reserve(tokens_.size());
-  // Not emplace(), which would look through all names before it for each.
-  for (Id id = 0; id < tokens_.size(); ++id) ids.emplace_back(file_name(id), id);
-  return nlohmann::ordered_json(std::move(ids)).dump();
+  const auto write = [&] {
+    std::string text = "{";
+    for (Id id = 0; id < tokens_.size(); ++id)
+      text += fmt::format("{}{}:{}", id == 0 ? "" : ",",
+                          io::json_string("vocabulary_json", file_name(id)), id);
+    return text + "}";
+  };
+  return with_memory(write, "vocabulary_json");
 }
 
 std::string BPETokenizer::merges_txt() const {
-  std::string text = "#version: 0.2\n";
-  for (const Merge& merge : merges_)
-    text += fmt::format("{} {}\n", file_name(merge.left), file_name(merge.right));
-  return text;
+  const auto write = [&] {
+    std::string text = "#version: 0.2\n";
+    for (const Merge& merge : merges_)
+      text += fmt::format("{} {}\n", file_name(merge.left), file_name(merge.right));
+    return text;
+  };
+  return with_memory(write, "merges_txt");
 }
 
 void BPETokenizer::save(const std::filesystem::path& vocabulary,
                         const std::filesystem::path& merges) const {
+  const std::string first_text = vocabulary_json(), second_text = merges_txt();
   io::OutputFile first(vocabulary), second(merges);
   const auto write = [](io::OutputFile& file, const std::string& text) {
     file.write(text.data(), text.size());
     file.sync();
   };
-  write(first, vocabulary_json());
-  write(second, merges_txt());
+  write(first, first_text);
+  write(second, second_text);
   first.commit();
   second.commit();
 }

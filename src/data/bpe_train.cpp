@@ -10,6 +10,7 @@
 #include "gradus/data/bpe.h"
 #include "gradus/error.h"
 #include "io/shown.h"
+#include "out_of_memory.h"
 
 namespace gradus::data {
 namespace {
@@ -187,6 +188,11 @@ void check_special_tokens(const std::vector<std::string>& names) {
 }  // namespace
 
 BPETokenizer BPETokenizer::train(std::string_view text, int64_t vocabulary_size,
+                                 const BPETraining& training) {
+  return with_memory([&] { return learn(text, vocabulary_size, training); }, "BPETokenizer::train");
+}
+
+BPETokenizer BPETokenizer::learn(std::string_view text, int64_t vocabulary_size,
                                  const BPETraining& training) {
   check_special_tokens(training.special_tokens);
   const auto special = static_cast<int64_t>(training.special_tokens.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gradus/io/file.h"
+#include "out_of_memory.h"
 
 namespace gradus::data {
 namespace {
@@ -26,11 +27,7 @@ Corpus::Corpus(std::string_view text)
 
 Corpus Corpus::load(const std::filesystem::path& path) {
   const std::string text = io::read_file(path);
-  try {
-    return Corpus(text);
-  } catch (const Error& error) {
-    fail("{}: {}", path.string(), error.what());
-  }
+  return naming([&] { return Corpus(text); }, "{}", path.native());
 }
 
 std::span<const uint16_t> Corpus::tokens(Split split) const {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "data/utf8.h"
-#include "gradus/error.h"
+#include "out_of_memory.h"
 
 namespace gradus::data {
 namespace {
@@ -43,7 +43,7 @@ std::string on_one_line(std::string_view text) {
 
 }  // namespace
 
-CharTokenizer::CharTokenizer(std::string_view text) {
+CharTokenizer::CharTokenizer(std::string_view text) try {
   constexpr size_t most = 65536;  // an id takes 16 bits in encode_compactly()
   check(!text.empty(), "tokenizer: the text is empty");
   for_each_character(text, [&](char32_t character, size_t offset) {
@@ -56,54 +56,71 @@ CharTokenizer::CharTokenizer(std::string_view text) {
     check(characters_.size() < most, "tokenizer: more than {} different characters", most);
     characters_.insert(place, character);
   });
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("tokenizer: the characters of {} bytes", text.size());
 }
 
 std::string CharTokenizer::vocabulary() const {
-  std::string text;
-  for (const char32_t character : characters_) append(text, character);
-  return text;
+  const auto write = [&] {
+    std::string text;
+    for (const char32_t character : characters_) append(text, character);
+    return text;
+  };
+  return with_memory(write, "vocabulary");
 }
 
 template <class Id>
 std::vector<Id> CharTokenizer::encode_as(std::string_view text) const {
-  std::vector<Id> ids;
-  ids.reserve(text.size());
-  for_each_character(text, [&](char32_t character, size_t offset) {
-    const auto place = std::lower_bound(characters_.begin(), characters_.end(), character);
-    if (place == characters_.end() || *place != character)
-      fail("tokenizer: {} at byte {} is not among the {} known characters{}", shown(character),
-           offset, size(), size() <= 128 ? ": " + on_one_line(vocabulary()) : "");
-    ids.push_back(static_cast<Id>(place - characters_.begin()));
-  });
-  return ids;
+  const auto encode_all = [&] {
+    std::vector<Id> ids;
+    ids.reserve(text.size());
+    for_each_character(text, [&](char32_t character, size_t offset) {
+      const auto place = std::lower_bound(characters_.begin(), characters_.end(), character);
+      if (place == characters_.end() || *place != character)
+        fail("tokenizer: {} at byte {} is not among the {} known characters{}", shown(character),
+             offset, size(), size() <= 128 ? ": " + on_one_line(vocabulary()) : "");
+      ids.push_back(static_cast<Id>(place - characters_.begin()));
+    });
+    return ids;
+  };
+  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
 }
 template std::vector<int64_t> CharTokenizer::encode_as(std::string_view) const;
 template std::vector<uint16_t> CharTokenizer::encode_as(std::string_view) const;
 
 std::string CharTokenizer::decode(std::span<const int64_t> ids) const {
-  std::string text;
-  for (const int64_t id : ids) {
-    check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
-    append(text, characters_[static_cast<size_t>(id)]);
-  }
-  return text;
+  const auto decode_all = [&] {
+    std::string text;
+    for (const int64_t id : ids) {
+      check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
+      append(text, characters_[static_cast<size_t>(id)]);
+    }
+    return text;
+  };
+  return with_memory(decode_all, "decode: {} ids", ids.size());
 }
 
 std::vector<int64_t> ByteTokenizer::encode(std::string_view text) const {
-  std::vector<int64_t> ids;
-  ids.reserve(text.size());
-  for (const char c : text) ids.push_back(static_cast<uint8_t>(c));
-  return ids;
+  const auto encode_all = [&] {
+    std::vector<int64_t> ids;
+    ids.reserve(text.size());
+    for (const char c : text) ids.push_back(static_cast<uint8_t>(c));
+    return ids;
+  };
+  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
 }
 
 std::string ByteTokenizer::decode(std::span<const int64_t> ids) const {
-  std::string text;
-  text.reserve(ids.size());
-  for (const int64_t id : ids) {
-    check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
-    text += static_cast<char>(id);
-  }
-  return text;
+  const auto decode_all = [&] {
+    std::string text;
+    text.reserve(ids.size());
+    for (const int64_t id : ids) {
+      check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
+      text += static_cast<char>(id);
+    }
+    return text;
+  };
+  return with_memory(decode_all, "decode: {} ids", ids.size());
 }
 
 }  // namespace gradus::data

@@ -3,6 +3,7 @@
 #include "gradus/io/file.h"
 #include "io/shown.h"
 #include "io/xxhash.h"
+#include "out_of_memory.h"
 
 namespace gradus::io {
 namespace fs = std::filesystem;
@@ -24,11 +25,7 @@ State checked(State state) {
 
 State load_one(const fs::path& path) {
   State state = load_safetensors(path);
-  try {
-    return checked(std::move(state));
-  } catch (const Error& error) {
-    fail("load_checkpoint: {}: {}", path.string(), error.what());
-  }
+  return naming([&] { return checked(std::move(state)); }, "load_checkpoint: {}", path.native());
 }
 
 bool is_whole(const fs::path& path) {
@@ -43,6 +40,29 @@ bool is_whole(const fs::path& path) {
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
+}
+
+Checkpoint load_either(const fs::path& path) {
+  const fs::path previous = previous_checkpoint(path);
+  std::string problem;
+  if (is_there(path) || !is_there(previous)) {
+    // Permissions, a directory, or neither file: not for the previous one to make good.
+    const InputFile can_be_opened(path);
+    try {
+      return {load_one(path), ""};
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+  } else {
+    problem = fmt::format("load_checkpoint: {} is missing", path.string());
+  }
+  check(is_there(previous), "{}; there is no {}", problem, previous.filename().string());
+  try {
+    return {load_one(previous),
+            fmt::format("{}; {} is used instead", problem, previous.filename().string())};
+  } catch (const Error& error) {
+    fail("{}; and {}", problem, error.what());
+  }
 }
 
 }  // namespace
@@ -73,42 +93,28 @@ std::string checksum(const State& state) {
   return fmt::format("{:016x}", sum);
 }
 
-State parse_checkpoint(std::string_view bytes) { return checked(parse_safetensors(bytes)); }
+State parse_checkpoint(std::string_view bytes) {
+  return with_memory([&] { return checked(parse_safetensors(bytes)); }, "parse_checkpoint");
+}
 
 void save_checkpoint(const fs::path& path, const State& state) {
-  State sealed = state;  // handles on the same arrays
-  const bool is_new = sealed.metadata.emplace(checksum_key, checksum(state)).second;
-  check(is_new, "save_checkpoint: the state has a text \"{}\" already", checksum_key);
+  const auto save = [&] {
+    State sealed = state;  // handles on the same arrays
+    const bool is_new = sealed.metadata.emplace(checksum_key, checksum(state)).second;
+    check(is_new, "save_checkpoint: the state has a text \"{}\" already", checksum_key);
 
-  OutputFile file(path);
-  write_safetensors(file, sealed);
-  if (is_whole(path))
-    file.commit_keeping(previous_checkpoint(path));
-  else
-    file.commit();
+    OutputFile file(path);
+    write_safetensors(file, sealed);
+    if (is_whole(path))
+      file.commit_keeping(previous_checkpoint(path));
+    else
+      file.commit();
+  };
+  with_memory(save, "save_checkpoint: {}", path.native());
 }
 
 Checkpoint load_checkpoint(const fs::path& path) {
-  const fs::path previous = previous_checkpoint(path);
-  std::string problem;
-  if (is_there(path) || !is_there(previous)) {
-    // Permissions, a directory, or neither file: not for the previous one to make good.
-    const InputFile can_be_opened(path);
-    try {
-      return {load_one(path), ""};
-    } catch (const Error& error) {
-      problem = error.what();
-    }
-  } else {
-    problem = fmt::format("load_checkpoint: {} is missing", path.string());
-  }
-  check(is_there(previous), "{}; there is no {}", problem, previous.filename().string());
-  try {
-    return {load_one(previous),
-            fmt::format("{}; {} is used instead", problem, previous.filename().string())};
-  } catch (const Error& error) {
-    fail("{}; and {}", problem, error.what());
-  }
+  return with_memory([&] { return load_either(path); }, "load_checkpoint: {}", path.native());
 }
 
 }  // namespace gradus::io

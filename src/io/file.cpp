@@ -1,5 +1,6 @@
 #include "gradus/io/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -9,12 +10,13 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <vector>
 
-#include "gradus/error.h"
 #include "io/failpoint.h"
+#include "out_of_memory.h"
 
 namespace gradus::io {
 namespace fs = std::filesystem;
@@ -22,6 +24,11 @@ namespace {
 
 // What the system says about its last failure: "Permission denied".
 std::string reason() { return std::generic_category().message(errno); }
+
+// The message is made, and takes memory, only when the call has failed.
+void check_call(bool done, const char* verb, const fs::path& path) {
+  if (!done) fail("{}: {}: {}", verb, path.native(), reason());
+}
 
 // Calls the system again when a signal (a Ctrl-C that the program handles) came in between.
 template <class Call>
@@ -46,7 +53,7 @@ size_t piece(size_t bytes) { return std::min(bytes, size_t{1} << 30); }
 
 int open_or_fail(const char* verb, const fs::path& named, const fs::path& opened, int flags) {
   const int number = uninterrupted([&] { return ::open(opened.c_str(), flags | O_CLOEXEC); });
-  check(number != -1, "{}: {}: {}", verb, named.string(), reason());
+  if (number == -1) fail_unavailable("{}: {}: {}", verb, named.native(), reason());
   return number;
 }
 
@@ -56,10 +63,10 @@ fs::path destination(const fs::path& path) {
   check(!path.empty(), "write: the file name is empty");
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  check(!fs::is_directory(status), "write: {}: is a directory", path.string());
+  check(!fs::is_directory(status), "write: {}: is a directory", path.native());
   if (status.type() != fs::file_type::not_found) {
-    check(fs::status_known(status), "write: {}: {}", path.string(), error.message());
-    check(fs::is_regular_file(status), "write: {}: is not a regular file", path.string());
+    check(fs::status_known(status), "write: {}: {}", path.native(), error.message());
+    check(fs::is_regular_file(status), "write: {}: is not a regular file", path.native());
   }
   return real_path(path);
 }
@@ -99,12 +106,13 @@ bool is_temporary_name(const std::string& name, const std::string& prefix) {
 // way of that is no reason not to write.
 void remove_stale_temporaries(const fs::path& path) {
   const std::string prefix = temporary_prefix(path);
-  std::error_code error;
+  const fs::path where = directory_of(path);
+  // Not a directory_iterator: libstdc++'s ends the program where there is no memory for it.
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(where.c_str()), ::closedir);
+  if (directory == nullptr) return;
   std::vector<fs::path> found;
-  for (fs::directory_iterator entry(directory_of(path), error), end; !error && entry != end;
-       entry.increment(error))
-    if (is_temporary_name(entry->path().filename().string(), prefix))
-      found.push_back(entry->path());
+  while (const dirent* entry = ::readdir(directory.get()))
+    if (is_temporary_name(entry->d_name, prefix)) found.push_back(where / entry->d_name);
   for (const fs::path& name : found) {
     const int file = ::open(name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file == -1) continue;
@@ -115,8 +123,8 @@ void remove_stale_temporaries(const fs::path& path) {
 
 // A new file beside the other one, under a name that nobody uses: another container may have a
 // process of the same number. Between its making and its locking someone may take it for a stale
-// one and remove it; then the next name is tried. Nobody may read it who may not read the other one;
-// its owner may write to it, or the next writer could not tell whether it is stale.
+// one and remove it; then the next name is tried. Nobody may read it who may not read the other
+// one; its owner may write to it, or the next writer could not tell whether it is stale.
 Descriptor make_temporary(const fs::path& path, fs::path& name) {
   remove_stale_temporaries(path);
   const mode_t mode = permissions_of(path).value_or(0666) | S_IWUSR;
@@ -127,7 +135,7 @@ Descriptor make_temporary(const fs::path& path, fs::path& name) {
       return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     });
     if (file == -1 && errno == EEXIST) continue;
-    check(file != -1, "write: {}: {}", path.string(), reason());
+    check_call(file != -1, "write", path);
     Descriptor descriptor(file);
     if (!lock(file) && errno == EWOULDBLOCK) continue;
     struct stat status {};
@@ -156,11 +164,12 @@ bool rename(const char* call, const fs::path& from, const fs::path& to) {
 
 // Renaming changes the directory, which has to reach the disk as well.
 void sync_directory(const fs::path& path) {
-  const Descriptor descriptor(
-      open_or_fail("write", path, directory_of(path), O_RDONLY | O_DIRECTORY));
+  const Descriptor descriptor(with_memory(
+      [&] { return open_or_fail("write", path, directory_of(path), O_RDONLY | O_DIRECTORY); },
+      "write: {}", path.native()));
   const bool done = breakable("fsync_directory", [&] { return ::fsync(descriptor.number()); }) == 0;
   // EINVAL: a file system that keeps no directories on a disk.
-  check(done || errno == EINVAL, "write: {}: {}", path.string(), reason());
+  check_call(done || errno == EINVAL, "write", path);
 }
 
 }  // namespace
@@ -170,14 +179,16 @@ Descriptor::~Descriptor() {
 }
 
 // Without O_NONBLOCK, opening a named pipe would wait for someone to write to it.
-InputFile::InputFile(const fs::path& path)
+InputFile::InputFile(const fs::path& path) try
     : path_(path), descriptor_(open_or_fail("read", path, path, O_RDONLY | O_NONBLOCK)) {
   struct stat status {};
   const bool done = ::fstat(descriptor_.number(), &status) == 0;
-  check(done, "read: {}: {}", path.string(), reason());
-  check(!S_ISDIR(status.st_mode), "read: {}: is a directory", path.string());
-  check(S_ISREG(status.st_mode), "read: {}: is not a regular file", path.string());
+  check_call(done, "read", path);
+  check(!S_ISDIR(status.st_mode), "read: {}: is a directory", path.native());
+  check(S_ISREG(status.st_mode), "read: {}: is not a regular file", path.native());
   size_ = static_cast<uint64_t>(status.st_size);
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("read: {}", path.native());
 }
 
 void InputFile::read(uint64_t offset, void* buffer, size_t bytes) const {
@@ -186,8 +197,8 @@ void InputFile::read(uint64_t offset, void* buffer, size_t bytes) const {
     const auto count = uninterrupted([&] {
       return ::pread(descriptor_.number(), out, piece(bytes), static_cast<off_t>(offset));
     });
-    check(count >= 0, "read: {}: {}", path_.string(), reason());
-    check(count > 0, "read: {}: ends at byte {}, {} more were expected", path_.string(), offset,
+    check_call(count >= 0, "read", path_);
+    check(count > 0, "read: {}: ends at byte {}, {} more were expected", path_.native(), offset,
           bytes);
     out += count;
     offset += static_cast<uint64_t>(count);
@@ -195,8 +206,11 @@ void InputFile::read(uint64_t offset, void* buffer, size_t bytes) const {
   }
 }
 
-OutputFile::OutputFile(const fs::path& path)
-    : path_(destination(path)), descriptor_(make_temporary(path_, temporary_)) {}
+OutputFile::OutputFile(const fs::path& path) try
+    : path_(destination(path)), descriptor_(make_temporary(path_, temporary_)) {
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("write: {}", path.native());
+}
 
 OutputFile::~OutputFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
@@ -208,7 +222,7 @@ void OutputFile::write(const void* data, size_t bytes) {
   while (bytes > 0) {
     const auto count =
         breakable("write", [&] { return ::write(descriptor_.number(), in, piece(bytes)); });
-    check(count >= 0, "write: {}: {}", path_.string(), reason());
+    check_call(count >= 0, "write", path_);
     in += count;
     bytes -= static_cast<size_t>(count);
   }
@@ -221,13 +235,13 @@ void OutputFile::sync() {
   if (const auto mode = permissions_of(path_))
     uninterrupted([&] { return ::fchmod(descriptor_.number(), *mode); });
   is_synced_ = breakable("fsync", [&] { return ::fsync(descriptor_.number()); }) == 0;
-  check(is_synced_, "write: {}: {}", path_.string(), reason());
+  check_call(is_synced_, "write", path_);
 }
 
 void OutputFile::commit() {
   sync();
   const bool done = rename("rename", temporary_, path_);  // before reason() is asked for
-  check(done, "write: {}: {}", path_.string(), reason());
+  check_call(done, "write", path_);
   temporary_.clear();
   sync_directory(path_);
 }
@@ -235,7 +249,7 @@ void OutputFile::commit() {
 // Both files are whole on the disk, so after a power failure any order of the renamings will do.
 void OutputFile::commit_keeping(const fs::path& previous) {
   sync();
-  const auto must = [&](bool done) { check(done, "write: {}: {}", path_.string(), reason()); };
+  const auto must = [&](bool done) { check_call(done, "write", path_); };
   if (exchange(temporary_, path_)) {
     // ENOENT: another writer of this file took the old one, which nobody locks, for a stale one.
     const bool kept = rename("keep", temporary_, previous) || errno == ENOENT;
@@ -265,11 +279,14 @@ fs::path real_path(fs::path path) {
 
 std::string read_file(const fs::path& path, uint64_t limit) {
   const InputFile file(path);
-  check(file.size() <= limit, "read: {}: has {} bytes, more than {}", path.string(), file.size(),
+  check(file.size() <= limit, "read: {}: has {} bytes, more than {}", path.native(), file.size(),
         limit);
-  std::string bytes(static_cast<size_t>(file.size()), '\0');
-  file.read(0, bytes.data(), bytes.size());
-  return bytes;
+  const auto read = [&] {
+    std::string bytes(static_cast<size_t>(file.size()), '\0');
+    file.read(0, bytes.data(), bytes.size());
+    return bytes;
+  };
+  return with_memory(read, "read: {}", path.native());
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

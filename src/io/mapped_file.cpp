@@ -6,16 +6,19 @@
 #include <cerrno>
 #include <system_error>
 
-#include "gradus/error.h"
+#include "out_of_memory.h"
 
 namespace gradus::io {
 
-MappedFile::MappedFile(const std::filesystem::path& path) : path_(path), file_(path) {
+MappedFile::MappedFile(const std::filesystem::path& path) try : path_(path), file_(path) {
   if (file_.size() == 0) return;  // the system maps no empty range
   void* const first = ::mmap(nullptr, static_cast<size_t>(file_.size()), PROT_READ, MAP_SHARED,
                              file_.descriptor().number(), 0);
-  check(first != MAP_FAILED, "map: {}: {}", path.string(), std::generic_category().message(errno));
+  if (first == MAP_FAILED)
+    fail_unavailable("map: {}: {}", path.native(), std::generic_category().message(errno));
   first_ = static_cast<const std::byte*>(first);
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("map: {}", path.native());
 }
 
 MappedFile::~MappedFile() {
@@ -25,13 +28,13 @@ MappedFile::~MappedFile() {
 
 std::span<const std::byte> MappedFile::bytes(uint64_t offset, size_t count) const {
   check(offset <= size() && count <= size() - offset,
-        "map: {}: has {} bytes, {} from byte {} were asked for", path_.string(), size(), count,
+        "map: {}: has {} bytes, {} from byte {} were asked for", path_.native(), size(), count,
         offset);
   struct stat status {};
   const bool done = ::fstat(file_.descriptor().number(), &status) == 0;  // before errno is read
-  check(done, "map: {}: {}", path_.string(), std::generic_category().message(errno));
+  check(done, "map: {}: {}", path_.native(), std::generic_category().message(errno));
   check(static_cast<uint64_t>(status.st_size) == size(),
-        "map: {}: had {} bytes when it was opened and has {} now", path_.string(), size(),
+        "map: {}: had {} bytes when it was opened and has {} now", path_.native(), size(),
         status.st_size);
   return {first_ + offset, count};
 }

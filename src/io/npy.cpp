@@ -5,16 +5,21 @@
 
 #include "gradus/io/file.h"
 #include "io/npy_header.h"
+#include "out_of_memory.h"
 
 namespace gradus::io {
 namespace {
 
 void save(const std::filesystem::path& path, const StoredArray& array) {
-  const std::string header = make_npy_header(array.type(), array.shape());
-  OutputFile file(path);
-  file.write(header.data(), header.size());
-  file.write(array.bytes().data(), array.bytes().size());
-  file.commit();
+  with_memory(
+      [&] {
+        const std::string header = make_npy_header(array.type(), array.shape());
+        OutputFile file(path);
+        file.write(header.data(), header.size());
+        file.write(array.bytes().data(), array.bytes().size());
+        file.commit();
+      },
+      "save_npy: {}", path.native());
 }
 
 // A copy of the elements with the last axis adjacent in memory, where it was the first.
@@ -57,11 +62,7 @@ StoredArray read(const Source& source) {
 template <class F>
 auto load(const std::filesystem::path& path, F f) {
   const InputFile file(path);
-  try {
-    return f(read(FileSource(file)));
-  } catch (const Error& error) {
-    fail("load_npy: {}: {}", path.string(), error.what());
-  }
+  return naming([&] { return f(read(FileSource(file))); }, "load_npy: {}", path.native());
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ void save_npy(const std::filesystem::path& path, const StoredArray& array) { sav
 
 void save_npy(const std::filesystem::path& path, const Array& array) {
   check(!array.is_empty_handle(), "save_npy: there is no array");
-  save(path, StoredArray::of(array));
+  save(path, with_memory([&] { return StoredArray::of(array); }, "save_npy: {}", path.native()));
 }
 
 Array load_npy(const std::filesystem::path& path) {
@@ -82,11 +83,7 @@ StoredArray load_npy_stored(const std::filesystem::path& path) {
 }
 
 StoredArray parse_npy(std::string_view bytes) {
-  try {
-    return read(MemorySource(bytes));
-  } catch (const Error& error) {
-    fail("parse_npy: {}", error.what());
-  }
+  return naming([&] { return read(MemorySource(bytes)); }, "parse_npy");
 }
 
 }  // namespace gradus::io

@@ -6,6 +6,7 @@
 #include "gradus/io/file.h"
 #include "io/safetensors_header.h"
 #include "io/shown.h"
+#include "out_of_memory.h"
 
 namespace gradus::io {
 namespace {
@@ -50,21 +51,26 @@ void write(OutputFile& file, const S& state) {
 
 template <class S>
 void save(const std::filesystem::path& path, const S& state) {
-  OutputFile file(path);
-  write(file, state);
-  file.commit();
+  with_memory(
+      [&] {
+        OutputFile file(path);
+        write(file, state);
+        file.commit();
+      },
+      "save_safetensors: {}", path.native());
 }
 
 State read_state(const Source& source) {
   SafetensorsHeader header = read_header(source);
   State state{{}, std::move(header.metadata)};
   state.arrays.reserve(header.entries.size());
-  for (const SafetensorsEntry& entry : header.entries) try {
-      state.arrays.push_back(
-          {entry.name, read_array(source, header.data + entry.begin, entry.type, entry.shape)});
-    } catch (const Error& error) {
-      fail("{}: {}", shown(entry.name), error.what());
-    }
+  for (const SafetensorsEntry& entry : header.entries)
+    naming(
+        [&] {
+          state.arrays.push_back(
+              {entry.name, read_array(source, header.data + entry.begin, entry.type, entry.shape)});
+        },
+        "{}", shown(entry.name));
   return state;
 }
 
@@ -84,13 +90,16 @@ const Array& State::at(std::string_view name) const {
 
 StoredState stored_as(const State& state, ElementType floating) {
   check(is_floating(dtype_for(floating)), "stored_as: {} is not a floating type", name(floating));
-  StoredState stored{{}, state.metadata};
-  for (const auto& [name, array] : state.arrays) {
-    if (array.is_empty_handle()) fail("stored_as: {} holds no array", shown(name));
-    stored.arrays.push_back({name, is_floating(array.dtype()) ? StoredArray::of(array, floating)
-                                                              : StoredArray::of(array)});
-  }
-  return stored;
+  const auto store = [&] {
+    StoredState stored{{}, state.metadata};
+    for (const auto& [name, array] : state.arrays) {
+      if (array.is_empty_handle()) fail("stored_as: {} holds no array", shown(name));
+      stored.arrays.push_back({name, is_floating(array.dtype()) ? StoredArray::of(array, floating)
+                                                                : StoredArray::of(array)});
+    }
+    return stored;
+  };
+  return with_memory(store, "stored_as");
 }
 
 void save_safetensors(const std::filesystem::path& path, const State& state) { save(path, state); }
@@ -101,19 +110,12 @@ void write_safetensors(OutputFile& file, const State& state) { write(file, state
 
 State load_safetensors(const std::filesystem::path& path) {
   const InputFile file(path);
-  try {
-    return read_state(FileSource(file));
-  } catch (const Error& error) {
-    fail("load_safetensors: {}: {}", path.string(), error.what());
-  }
+  return naming([&] { return read_state(FileSource(file)); }, "load_safetensors: {}",
+                path.native());
 }
 
 State parse_safetensors(std::string_view bytes) {
-  try {
-    return read_state(MemorySource(bytes));
-  } catch (const Error& error) {
-    fail("parse_safetensors: {}", error.what());
-  }
+  return naming([&] { return read_state(MemorySource(bytes)); }, "parse_safetensors");
 }
 
 }  // namespace gradus::io

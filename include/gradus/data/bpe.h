@@ -114,6 +114,8 @@ class BPETokenizer final : public Tokenizer {
   BPETokenizer(std::vector<std::string> tokens, std::vector<Merge> merges);
   static BPETokenizer read(std::string_view vocabulary, const std::string& vocabulary_name,
                            std::string_view merges, const std::string& merges_name);
+  static BPETokenizer learn(std::string_view text, int64_t vocabulary_size,
+                            const BPETraining& training);
   std::string file_name(Id id) const;
   size_t place_of(Id left, Id right) const;
   std::optional<Id> special_token_at_start_of(std::string_view text) const;
