@@ -28,12 +28,15 @@ State load_one(const fs::path& path) {
   return naming([&] { return checked(std::move(state)); }, "load_checkpoint: {}", path.native());
 }
 
-bool is_whole(const fs::path& path) {
+// One that cannot be read just now, for want of memory or of a right, may well be whole.
+bool is_damaged(const fs::path& path) {
   try {
     load_one(path);
-    return true;
-  } catch (const Error&) {
     return false;
+  } catch (const Unavailable&) {
+    return false;
+  } catch (const Error&) {
+    return true;
   }
 }
 
@@ -50,6 +53,8 @@ Checkpoint load_either(const fs::path& path) {
     const InputFile can_be_opened(path);
     try {
       return {load_one(path), ""};
+    } catch (const Unavailable&) {
+      throw;
     } catch (const Error& error) {
       problem = error.what();
     }
@@ -105,7 +110,7 @@ void save_checkpoint(const fs::path& path, const State& state) {
 
     OutputFile file(path);
     write_safetensors(file, sealed);
-    if (is_whole(path))
+    if (is_there(path) && !is_damaged(path))
       file.commit_keeping(previous_checkpoint(path));
     else
       file.commit();

@@ -19,7 +19,8 @@ namespace gradus::io {
 /// Whenever the process is killed or the machine stops, one of the two names has a whole
 /// checkpoint, and once this function has returned, `path` has this one. A current one that is
 /// damaged is replaced and not kept: it would take the place of a good one. To know that, it is
-/// read, which takes as long and as much memory as load_checkpoint.
+/// read, which takes as long and as much memory as load_checkpoint. One that cannot be read just
+/// now, because there is too little memory or it may not be opened, may be whole and is kept.
 ///
 /// The same state gives the same bytes. \throws Error as save_safetensors, if the state has a text
 /// "checksum" already, or if the file cannot be written, with the system's reason; then what could
@@ -35,8 +36,9 @@ struct Checkpoint {
 /// Reads a checkpoint and compares its checksum. If the file is missing or damaged, the previous
 /// one is read instead, and the note says so; whoever calls this shows it to the user. A file that
 /// is there and may not be opened is an error: the user can change that, and going on from an older
-/// state would lose steps. \throws Error if the file may not be read, is a directory or a device,
-/// or if neither of the two is a whole checkpoint; then it says what is wrong with each.
+/// state would lose steps; so is a lack of memory. \throws Error if the file may not be read, is a
+/// directory or a device, or if neither of the two is a whole checkpoint; then it says what is
+/// wrong with each.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 /// Where save_checkpoint keeps the file that was `path` before: beside it, with ".previous" at the
