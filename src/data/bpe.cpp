@@ -191,9 +191,10 @@ std::optional<BPETokenizer::Id> BPETokenizer::special_token_at_start_of(
   std::span<const Id> candidates = special_;
   for (size_t length = 0; length < text.size(); ++length) {
     const auto next_byte = [&](Id id) { return static_cast<uint8_t>(tokens_[id][length]); };
-    const auto range =
-        std::ranges::equal_range(candidates, static_cast<uint8_t>(text[length]), {}, next_byte);
-    candidates = {range.begin(), range.end()};
+    const auto byte = static_cast<uint8_t>(text[length]);
+    const auto first = std::ranges::lower_bound(candidates, byte, {}, next_byte);
+    const auto last = std::ranges::upper_bound(candidates, byte, {}, next_byte);
+    candidates = {first, last};  // clang 14 does not compile equal_range here
     if (candidates.empty()) break;
     if (tokens_[candidates.front()].size() > length + 1) continue;
     longest = candidates.front();
