@@ -15,9 +15,10 @@ namespace gradus::models {
 
 /// How to train; the defaults are nanoGPT's for a CPU.
 struct TrainingConfig {
-  /// The largest numbers of steps and of windows, far from where a step more or the tokens of a
-  /// batch would leave 64 bits.
-  static constexpr int64_t max_steps = 100'000'000, max_batch = 65536;
+  /// The largest number of steps, far from where one more would leave 64 bits.
+  static constexpr int64_t max_steps = 100'000'000;
+  /// The largest number of windows, far from where the tokens of a batch would.
+  static constexpr int64_t max_batch = 65536;
 
   int64_t steps = 2000;         ///< in all, however often the training is interrupted
   int64_t batch = 12;           ///< windows per step
