@@ -149,13 +149,12 @@ size_t BPETokenizer::place_of(Id left, Id right) const {
   return place;
 }
 
-std::vector<int64_t> BPETokenizer::encode(std::string_view text) const {
-  const auto encode_all = [&] {
-    Encoder encoder(*this);
-    encoder.add_text(text);
-    return encoder.take();
-  };
-  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
+std::vector<int64_t> BPETokenizer::encode(std::string_view text) const try {
+  Encoder encoder(*this);
+  encoder.add_text(text);
+  return encoder.take();
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("encode: a text of {} bytes", text.size());
 }
 
 std::vector<int64_t> BPETokenizer::encode_with_special_tokens(std::string_view text) const {
@@ -203,13 +202,12 @@ std::optional<BPETokenizer::Id> BPETokenizer::special_token_at_start_of(
   return longest;
 }
 
-std::string BPETokenizer::decode(std::span<const int64_t> ids) const {
-  const auto decode_all = [&] {
-    std::string text;
-    for (const int64_t id : ids) text += token(id);
-    return text;
-  };
-  return with_memory(decode_all, "decode: {} ids", ids.size());
+std::string BPETokenizer::decode(std::span<const int64_t> ids) const try {
+  std::string text;
+  for (const int64_t id : ids) text += token(id);
+  return text;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("decode: {} ids", ids.size());
 }
 
 std::string_view BPETokenizer::token(int64_t id) const {
@@ -224,13 +222,12 @@ std::optional<int64_t> BPETokenizer::special_token(std::string_view name) const 
   return *entry;
 }
 
-std::vector<std::pair<int64_t, int64_t>> BPETokenizer::merges() const {
-  const auto list = [&] {
-    std::vector<std::pair<int64_t, int64_t>> pairs;
-    for (const Merge& merge : merges_) pairs.emplace_back(merge.left, merge.right);
-    return pairs;
-  };
-  return with_memory(list, "merges");
+std::vector<std::pair<int64_t, int64_t>> BPETokenizer::merges() const try {
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  for (const Merge& merge : merges_) pairs.emplace_back(merge.left, merge.right);
+  return pairs;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("merges");
 }
 
 }  // namespace gradus::data

@@ -196,25 +196,23 @@ std::string BPETokenizer::file_name(Id id) const {
   return is_itself ? token : spelling().name_of(token);
 }
 
-std::string BPETokenizer::vocabulary_json() const {
-  const auto write = [&] {
-    std::string text = "{";
-    for (Id id = 0; id < tokens_.size(); ++id)
-      text += fmt::format("{}{}:{}", id == 0 ? "" : ",",
-                          io::json_string("vocabulary_json", file_name(id)), id);
-    return text + "}";
-  };
-  return with_memory(write, "vocabulary_json");
+std::string BPETokenizer::vocabulary_json() const try {
+  std::string text = "{";
+  for (Id id = 0; id < tokens_.size(); ++id)
+    text += fmt::format("{}{}:{}", id == 0 ? "" : ",",
+                        io::json_string("vocabulary_json", file_name(id)), id);
+  return text + "}";
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("vocabulary_json");
 }
 
-std::string BPETokenizer::merges_txt() const {
-  const auto write = [&] {
-    std::string text = "#version: 0.2\n";
-    for (const Merge& merge : merges_)
-      text += fmt::format("{} {}\n", file_name(merge.left), file_name(merge.right));
-    return text;
-  };
-  return with_memory(write, "merges_txt");
+std::string BPETokenizer::merges_txt() const try {
+  std::string text = "#version: 0.2\n";
+  for (const Merge& merge : merges_)
+    text += fmt::format("{} {}\n", file_name(merge.left), file_name(merge.right));
+  return text;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("merges_txt");
 }
 
 void BPETokenizer::save(const std::filesystem::path& vocabulary,

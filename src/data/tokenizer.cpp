@@ -60,67 +60,62 @@ CharTokenizer::CharTokenizer(std::string_view text) try {
   fail_out_of_memory("tokenizer: the characters of {} bytes", text.size());
 }
 
-std::string CharTokenizer::vocabulary() const {
-  const auto write = [&] {
-    std::string text;
-    for (const char32_t character : characters_) append(text, character);
-    return text;
-  };
-  return with_memory(write, "vocabulary");
+std::string CharTokenizer::vocabulary() const try {
+  std::string text;
+  for (const char32_t character : characters_) append(text, character);
+  return text;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("vocabulary");
 }
 
 template <class Id>
-std::vector<Id> CharTokenizer::encode_as(std::string_view text) const {
-  const auto encode_all = [&] {
-    std::vector<Id> ids;
-    ids.reserve(text.size());
-    for_each_character(text, [&](char32_t character, size_t offset) {
-      const auto place = std::lower_bound(characters_.begin(), characters_.end(), character);
-      if (place == characters_.end() || *place != character)
-        fail("tokenizer: {} at byte {} is not among the {} known characters{}", shown(character),
-             offset, size(), size() <= 128 ? ": " + on_one_line(vocabulary()) : "");
-      ids.push_back(static_cast<Id>(place - characters_.begin()));
-    });
-    return ids;
-  };
-  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
+std::vector<Id> CharTokenizer::encode_as(std::string_view text) const try {
+  std::vector<Id> ids;
+  ids.reserve(text.size());
+  for_each_character(text, [&](char32_t character, size_t offset) {
+    const auto place = std::lower_bound(characters_.begin(), characters_.end(), character);
+    if (place == characters_.end() || *place != character)
+      fail("tokenizer: {} at byte {} is not among the {} known characters{}", shown(character),
+           offset, size(), size() <= 128 ? ": " + on_one_line(vocabulary()) : "");
+    ids.push_back(static_cast<Id>(place - characters_.begin()));
+  });
+  return ids;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("encode: a text of {} bytes", text.size());
 }
 template std::vector<int64_t> CharTokenizer::encode_as(std::string_view) const;
 template std::vector<uint16_t> CharTokenizer::encode_as(std::string_view) const;
 
-std::string CharTokenizer::decode(std::span<const int64_t> ids) const {
-  const auto decode_all = [&] {
-    std::string text;
-    for (const int64_t id : ids) {
-      check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
-      append(text, characters_[static_cast<size_t>(id)]);
-    }
-    return text;
-  };
-  return with_memory(decode_all, "decode: {} ids", ids.size());
+std::string CharTokenizer::decode(std::span<const int64_t> ids) const try {
+  std::string text;
+  for (const int64_t id : ids) {
+    check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
+    append(text, characters_[static_cast<size_t>(id)]);
+  }
+  return text;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("decode: {} ids", ids.size());
 }
 
-std::vector<int64_t> ByteTokenizer::encode(std::string_view text) const {
-  const auto encode_all = [&] {
-    std::vector<int64_t> ids;
-    ids.reserve(text.size());
-    for (const char c : text) ids.push_back(static_cast<uint8_t>(c));
-    return ids;
-  };
-  return with_memory(encode_all, "encode: a text of {} bytes", text.size());
+std::vector<int64_t> ByteTokenizer::encode(std::string_view text) const try {
+  std::vector<int64_t> ids;
+  ids.reserve(text.size());
+  for (const char c : text) ids.push_back(static_cast<uint8_t>(c));
+  return ids;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("encode: a text of {} bytes", text.size());
 }
 
-std::string ByteTokenizer::decode(std::span<const int64_t> ids) const {
-  const auto decode_all = [&] {
-    std::string text;
-    text.reserve(ids.size());
-    for (const int64_t id : ids) {
-      check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
-      text += static_cast<char>(id);
-    }
-    return text;
-  };
-  return with_memory(decode_all, "decode: {} ids", ids.size());
+std::string ByteTokenizer::decode(std::span<const int64_t> ids) const try {
+  std::string text;
+  text.reserve(ids.size());
+  for (const int64_t id : ids) {
+    check(id >= 0 && id < size(), "tokenizer: id {} in a vocabulary of {}", id, size());
+    text += static_cast<char>(id);
+  }
+  return text;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("decode: {} ids", ids.size());
 }
 
 }  // namespace gradus::data
