@@ -71,11 +71,10 @@ void check_memory(const models::GPTConfig& model, const models::TrainingConfig& 
   const auto layers = static_cast<double>(model.layers),
              vocabulary = static_cast<double>(model.vocabulary);
   const double letters = static_cast<double>(training.batch) * context;
-  const double parameters = 12 * layers * width * width + (vocabulary + context) * width;
   const double activations =
       letters *
       (layers * (18 * width + static_cast<double>(model.heads) * context) + 2 * vocabulary);
-  const double needed = 4 * (4 * parameters + activations);
+  const double needed = 4 * (4 * model.approximate_parameters() + activations);
   const double present =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   check(needed < present, "this model needs about {} bytes of memory, the machine has {}",

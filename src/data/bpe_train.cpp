@@ -29,16 +29,14 @@ std::vector<Word> count_words(std::string_view text, Progress&& progress) {
   std::unordered_map<std::string_view, size_t> places;
   std::vector<Word> words;
   size_t reported = 0;
-  for (size_t begin = 0, end; begin < text.size(); begin = end) {
-    end = word_end(text, begin);
-    const std::string_view word = text.substr(begin, end - begin);
+  each_word(text, [&](std::string_view word, size_t end) {
     const auto [place, is_new] = places.try_emplace(word, words.size());
     if (is_new) words.push_back({word, 0});
     ++words[place->second].count;
-    if (begin - reported < (1 << 20)) continue;
-    reported = begin;
-    progress(static_cast<double>(begin) / static_cast<double>(text.size()));
-  }
+    if (end - reported < (1 << 20)) return;
+    reported = end;
+    progress(static_cast<double>(end) / static_cast<double>(text.size()));
+  });
   return words;
 }
 

@@ -57,10 +57,7 @@ size_t word_end(std::string_view text, size_t begin) {
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
-  for (size_t begin = 0, end; begin < text.size(); begin = end) {
-    end = word_end(text, begin);
-    words.push_back(text.substr(begin, end - begin));
-  }
+  each_word(text, [&](std::string_view word, size_t) { words.push_back(word); });
   return words;
 }
 

@@ -16,19 +16,12 @@
 #include <vector>
 
 #include "io/failpoint.h"
+#include "io/system_call.h"
 #include "out_of_memory.h"
 
 namespace gradus::io {
 namespace fs = std::filesystem;
 namespace {
-
-// What the system says about its last failure: "Permission denied".
-std::string reason() { return std::generic_category().message(errno); }
-
-// The message is made, and takes memory, only when the call has failed.
-void check_call(bool done, const char* verb, const fs::path& path) {
-  if (!done) fail("{}: {}: {}", verb, path.native(), reason());
-}
 
 // Calls the system again when a signal (a Ctrl-C that the program handles) came in between.
 template <class Call>

@@ -18,6 +18,13 @@ void GPTConfig::validate() const {
   check(dropout >= 0 && dropout < 1, "gpt: dropout must lie in [0, 1), got {}", dropout);
 }
 
+// A block has 4 width^2 in its attention, and 8 width^2 between width and 4 width in its network.
+double GPTConfig::approximate_parameters() const {
+  const auto d = static_cast<double>(width),
+             rows = static_cast<double>(vocabulary) + static_cast<double>(context);
+  return 12 * static_cast<double>(layers) * d * d + rows * d;
+}
+
 void GPTCache::clear() {
   for (nn::KeyValueCache& layer : layers) layer.length = 0;
 }

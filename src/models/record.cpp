@@ -73,13 +73,9 @@ void check_format(const io::State& state) {
     fail("checkpoint: its format is {}, this program reads {}", io::shown(found->second), format);
 }
 
-// Sizes that a text made up would ask for memory that no file of this length speaks for. (In
-// double: the product may exceed 64 bits. The gains of the norms and the biases are left out.)
+// Sizes that a text made up would ask for memory that no file of this length speaks for.
 void check_size(const GPTConfig& c, const io::State& state) {
-  const auto width = static_cast<double>(c.width), layers = static_cast<double>(c.layers);
-  const double parameters =
-      12 * layers * width * width +
-      (static_cast<double>(c.vocabulary) + static_cast<double>(c.context)) * width;
+  const double parameters = c.approximate_parameters();
   double held = 0;
   for (const auto& [name, value] : state.arrays) held += static_cast<double>(value.numel());
   check(parameters <= held,

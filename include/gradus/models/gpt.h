@@ -23,6 +23,9 @@ struct GPTConfig {
 
   /// \throws Error that names the first size that is not positive or does not fit.
   void validate() const;
+  /// How many numbers such a model holds, without the norms and biases: 12 layers width^2 and the
+  /// embeddings. A double, because sizes that nobody has checked may exceed 64 bits.
+  double approximate_parameters() const;
 };
 
 /// One KeyValueCache for each layer, and how many tokens they hold.
