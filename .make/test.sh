@@ -11,7 +11,19 @@ test=''      # the test that is running
 said=''      # what was printed since it began, or since the last one ended
 failures=''  # the names of those that failed
 
-live() { if [ -t 1 ]; then printf '\r\033[K%.70s' "$1"; fi; }
+# On a terminal every test is shown, in one line; elsewhere how far we are, twice a minute.
+said_at=0
+live() {
+  if [ -t 1 ]; then printf '\r\033[K%.70s' "$1"
+  elif [ "$1" ] && [ $((SECONDS - said_at)) -ge 30 ]; then said_at=$SECONDS; echo "  $1"; fi
+}
+# Tests differ, so what is left is a guess: those that remain take as long as those that ran.
+progress() {
+  local done=$((passed + failed + skipped)) left=''
+  [ "$SECONDS" -ge 5 ] && [ "$done" -gt 0 ] &&
+    left=$((SECONDS * (total - done) / done)) left=", about $((left / 60)):$(printf %02d $((left % 60))) left"
+  live "$((done + 1)) of $total$left: $test"
+}
 fail() {
   live ''
   failed=$((failed + 1)) failures+="  $1"$'\n'
@@ -25,7 +37,7 @@ while IFS= read -r line; do
     '[==========] Running '*) total=${line#*Running } total=${total%% *} ;;
     '[ RUN      ] '*)
       test=${line#*] } said=''
-      live "$((passed + failed + skipped + 1)) of $total: $test" ;;
+      progress ;;
     *"[       OK ] ${test:-none} ("*) passed=$((passed + 1)) test='' said='' ;;
     *"[  SKIPPED ] ${test:-none} ("*) skipped=$((skipped + 1)) test='' said='' ;;
     *"[  FAILED  ] ${test:-none}"[,\ ]*' ms)') fail "$test"; test='' said='' ;;
