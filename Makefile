@@ -53,8 +53,13 @@ PLAIN := -ffp-contract=off
 
 # Kernels are optimised even when the rest is not. No -ffast-math: it may reorder sums, and then
 # the result would depend on the compiler's mood. At -O1 the sanitizers take seconds for a kernel instead
-# of minutes, and almost every line that is counted is still there.
-KERNEL := -O$(or $(LEVEL),$(if $(SANITIZE)$(COVERAGE),1,3)) -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+# of minutes, and almost every line that is counted is still there; GCC forms fused multiply-adds there
+# only when it is asked to.
+WATCHED := $(if $(LEVEL),,$(SANITIZE)$(COVERAGE))
+KERNEL := -O$(or $(LEVEL),$(if $(WATCHED),1,3)) -fno-math-errno -fno-trapping-math -fno-exceptions -Wno-psabi
+ifneq ($(and $(WATCHED),$(if $(findstring clang,$(CXX)),,g++)),)
+  KERNEL += -fexpensive-optimizations
+endif
 
 # clang takes minutes for a kernel that AddressSanitizer and UndefinedBehaviorSanitizer watch, g++ half a
 # minute: with clang they are left out. libFuzzer's programs run for hours: the rest is optimised as well.
