@@ -130,7 +130,7 @@ TESTS    := $(filter-out tests/bench/% tests/reference/% tests/race/% tests/fuzz
 # of all ops and layers, what trains. They are a program of their own, for where all would take hours.
 CORE_TESTS := $(wildcard tests/kernels/*.cpp tests/gradcheck/*.cpp tests/optim/*.cpp) \
               $(wildcard tests/ops/table_*.cpp tests/invariants*.cpp) $(addprefix tests/,ops/op_table.cpp ops/op_table_test.cpp \
-              nn/module_table.cpp nn/module_table_test.cpp gemm_test.cpp random_test.cpp storage_test.cpp models/trainer_test.cpp)
+              nn/module_table.cpp nn/module_table_test.cpp gemm_test.cpp random_test.cpp storage_test.cpp models/trainer_test.cpp sanitizer_options.cpp)
 # Tests that start threads of their own: ThreadSanitizer watches them as well as the core tests.
 THREAD_TESTS := $(addprefix tests/,io/file_test.cpp graph_test.cpp anomaly_test.cpp)
 # Where a learner's own work goes; never cleaned, never overwritten.
@@ -146,7 +146,7 @@ LAB_exercise  := tests/laboratory/exercise_file.cpp tests/laboratory/nearest.cpp
 FUZZ_TARGETS      := safetensors npy checkpoint tokenizers command_line graphs
 FUZZ_SHARED       := tests/fuzz/files.cpp
 FUZZ_command_line := tests/fuzz/command_line.cpp tests/fuzz/breaks.cpp $(STAGE)
-FUZZ_graphs       := $(wildcard tests/fuzz/graph/*.cpp)
+FUZZ_graphs       := $(wildcard tests/fuzz/graph/*.cpp) tests/sanitizer_options.cpp
 FUZZ_PROGRAMS      = $(FUZZ_TARGETS:%=$(B)/fuzz/%)
 FUZZ_SOURCES      := $(FUZZ_SHARED) $(FUZZ_graphs) $(FUZZ_TARGETS:%=tests/fuzz/%.cpp) tests/fuzz/breaks.cpp
 EXERCISES      := $(wildcard lessons/exercises/[0-9][0-9]_*.cpp)
