@@ -70,15 +70,20 @@ Result run_stack(Lesson& lesson, int depth, const Layer& layer, const Norm& last
 struct Comparison {
   Result correct, broken;
 };
-// A row for each depth; the last one is returned.
+constexpr double fails_from = 30;  // times the correct error
+// A row for each depth; the last one is returned. Where a training fails, the last bit of a sum
+// decides where it ends, on another machine elsewhere: only that it is far off is said.
 Comparison compare_stacks(Lesson& lesson, const Layer& broken_layer, const Norm& broken_norm) {
   viz::TableRows rows{{"layers", "|dx|: correct", "broken", "error: correct", "broken"}};
   Comparison at{};
   for (const int depth : {4, 16, 32}) {
     at.correct = run_stack(lesson, depth, correct_layer, correct_norm);
     at.broken = run_stack(lesson, depth, broken_layer, broken_norm);
-    rows.push_back(row("{} | {:.3g} | {:.3g} | {:.4f} | {:.4f}", depth, at.correct.gradient,
-                       at.broken.gradient, at.correct.error, at.broken.error));
+    const double far_off = fails_from * at.correct.error;
+    rows.push_back(row("{} | {:.3g} | {:.3g} | {:.4f} | {}", depth, at.correct.gradient,
+                       at.broken.gradient, at.correct.error,
+                       at.broken.error > far_off ? fmt::format("over {:.2f}", far_off)
+                                                 : fmt::format("{:.4f}", at.broken.error)));
   }
   lesson.table(rows);
   return at;
@@ -91,11 +96,10 @@ void no_residual(Lesson& lesson) {
   lesson.say(
       R"(Stacks as in section 6, with the norm. |dx| is the size of the gradient at the bottom for
       one of size 1 at the top, error the mean square error after 100 steps.)");
-  lesson.trained({0, 0.35});  // with such gradients the last bit of a sum decides where it ends
   const Comparison deep = compare_stacks(lesson, broken, correct_norm);
   lesson.symptom("at 32 layers the gradient explodes",
                  deep.broken.gradient > 20 * deep.correct.gradient);
-  lesson.symptom("and the training fails", deep.broken.error > 10 * deep.correct.error);
+  lesson.symptom("and the training fails", deep.broken.error > fails_from * deep.correct.error);
   lesson.say(
       R"(Sixteen layers still learn: the norm keeps every activation at one size. But relu
       leaves less spread than it was given, and the way back through the norm divides by that spread
@@ -145,7 +149,6 @@ Tensor norm_without_mean_terms(const Tensor& x) {
 void no_mean_terms(Lesson& lesson) {
   lesson.equation("dx = r g");
   lesson.say("It looks right: y = (x - µ) r, so dy/dx = r. It forgets that µ and r are made of x.");
-  lesson.trained({1e-8, 1e-6});  // differences have a last digit that depends on the machine
   lesson.caught("norm_without_mean_terms",
                 [](const std::vector<Tensor>& in) { return norm_without_mean_terms(in[0]); },
                 {{"x", lesson.randn({7, 5})}});
