@@ -46,6 +46,7 @@ void sum_probe(Lesson& lesson) {
            cells(distance(true, ones))),
        row("r (g - mean(g)) | {} | {}", cells(distance(false, w)), cells(distance(false, ones)))});
   lesson.symptom("through the sum, the wrong backward passes", distance(false, ones) < 1e-6);
+  lesson.trained({1e-8, 1e-6});  // differences have a last digit that depends on the machine
   lesson.caught("norm_of_rows", of_x(norm_of_rows(false)), {{"x", x}});
   const Tensor h = norm_of_rows(true)(Tensor(x)), dx = by_backward(norm_of_rows(false), x, w);
   lesson.symptom("it has a component along h, though to stretch a row changes nothing",

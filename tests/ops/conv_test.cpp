@@ -109,6 +109,12 @@ TEST(ConvErrors, NameTheRuleAndTheShapes) {
             "conv2d: a kernel of [0, 3] has no place in x [2, 3, 5, 7] with padding 0");
   EXPECT_EQ(error(zeros({2, 3, 0, 7}), weight, {}, {.padding = 2}),
             "conv2d: a kernel of [3, 3] has no place in x [2, 3, 0, 7] with padding 2");
+  const int64_t many = 1 << 20;
+  const Tensor kernel = expand(zeros({1, 1, 1, 1}), {1, 1, many / 2, many / 2});
+  EXPECT_EQ(
+      error(zeros({0, 1, many, many}), kernel),
+      "conv2d: all windows of [524288, 524288] in x [0, 1, 1048576, 1048576] are more work than "
+      "64 bits can count");
   for (const int64_t stride : {int64_t{0}, INT64_MAX})
     EXPECT_EQ(error(x, weight, {}, {.stride = stride}),
               fmt::format("conv2d: the stride must be 1 or more (and below 2^31), got {}", stride));

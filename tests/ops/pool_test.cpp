@@ -52,6 +52,9 @@ TEST(PoolErrors, NameTheRuleAndTheShapes) {
   const Tensor x(Array::zeros({2, 3, 5, 7}));
   EXPECT_EQ(error_of([&] { max_pool2d(x, 6); }),
             "max_pool2d: a kernel of [6, 6] has no place in x [2, 3, 5, 7] with padding 0");
+  const Tensor endless = expand(Tensor(Array::zeros({1})), {INT64_MAX});
+  EXPECT_EQ(error_of([&] { max_pool1d(endless, 2); }),
+            "max_pool1d: x [9223372036854775807] is too long");
   EXPECT_EQ(error_of([&] { max_pool2d(x, 0, {.stride = 1}); }),
             "max_pool2d: the kernel size must be at least 1, got 0");
   EXPECT_EQ(error_of([&] { max_pool2d(x, 0); }),
