@@ -105,6 +105,15 @@ std::string Program::text() const {
 
 // ---- drawing ----
 
+namespace {
+// How many numbers an argument of this shape has. An empty tensor may have an axis of 2^32, and
+// what is drawn to go with it would have as many: no test needs those.
+size_t count_of(const Shape& shape) {
+  check(shape.numel() <= 8 * most_elements, "too many numbers are wanted: {}", shape);
+  return static_cast<size_t>(shape.numel());
+}
+}  // namespace
+
 uint8_t Builder::byte() { return next_ < input_.size() ? input_[next_++] : uint8_t{0}; }
 
 int64_t Builder::below(int64_t n) { return n <= 1 ? 0 : byte() % n; }
@@ -150,6 +159,7 @@ int Builder::pick_rank(int low, int high) {
 }
 
 int Builder::leaf(const Shape& shape) {
+  count_of(shape);
   const bool constant = chance(8);
   const int64_t layout = below(4);
   Generator generator(program_.seed, values_.tensors.size());
@@ -221,7 +231,7 @@ std::vector<int> Builder::axes(int i) {
 }
 
 Array Builder::indices(const Shape& shape, int64_t below_this) {
-  std::vector<int64_t> result(static_cast<size_t>(shape.numel()));
+  std::vector<int64_t> result(count_of(shape));
   for (int64_t& index : result)
     index = wild_ && chance(4) ? below(9) - 3 : below(std::max<int64_t>(below_this, 1));
   args_ += fmt::format(", indices {}", shape);
@@ -229,7 +239,7 @@ Array Builder::indices(const Shape& shape, int64_t below_this) {
 }
 
 Array Builder::mask(const Shape& shape) {
-  std::vector<bool> bits(static_cast<size_t>(shape.numel()));
+  std::vector<bool> bits(count_of(shape));
   for (size_t i = 0; i < bits.size(); ++i) bits[i] = !chance(3);
   args_ += fmt::format(", mask {}", shape);
   return Array::of_bools(bits, shape);
