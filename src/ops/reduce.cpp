@@ -153,7 +153,7 @@ Tensor norm(const Tensor& x, const std::vector<int>& axes, bool keepdim, double 
   const ReducedAxes r = floating("norm", x, axes);
   check(r.n > 0 || !std::isinf(p), "norm: the maximum of no elements, shape {}", x.shape());
   const Array folded = r.fold(x.value());
-  Array y({r.rows}, x.dtype());
+  Array y = Array::zeros({r.rows}, x.dtype());  // the norm of a row without elements
   dispatch_float("norm", x.dtype(), [&]<class T> {
     T* value = y.mutable_data<T>();
     for_each_row(r.rows, r.n, [&, first = folded.data<T>()](int64_t row, int64_t at) {

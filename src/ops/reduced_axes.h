@@ -48,9 +48,10 @@ struct ReducedAxes {
 };
 
 // Calls f(row, offset of the row's first element) for all rows of n elements, in parallel where
-// that is worth it.
+// that is worth it. Rows without elements are passed over: there may be any number of them.
 template <class F>
 void for_each_row(int64_t rows, int64_t n, F f) {
+  if (n == 0) return;
   const int64_t grain = kernels::grain_for(1 << 14, n);
   kernels::parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) f(row, row * n);
