@@ -99,7 +99,7 @@ ISA_avx512   := $(ISA_avx2) -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512v
 # comes as sources, and fmt as headers, which one source turns into what libfmt would hold.
 GTEST := -lgtest_main -lgtest -pthread
 ifdef CROSS
-  COMMON += -idirafter /usr/include
+  COMMON += -idirafter /usr/include -Wno-psabi
   LIBS    = $(B)/cross/fmt.o -ldl
   GTEST   = $(B)/cross/gtest-all.o $(B)/cross/gtest_main.o -pthread
 endif

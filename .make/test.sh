@@ -17,10 +17,10 @@ live() {
   if [ -t 1 ]; then printf '\r\033[K%.70s' "$1"
   elif [ "$1" ] && [ $((SECONDS - said_at)) -ge 30 ]; then said_at=$SECONDS; echo "  $1"; fi
 }
-# Tests differ, so what is left is a guess: those that remain take as long as those that ran.
+# What is left is a guess, from the first tenth on: those that remain take as long as those that ran.
 progress() {
   local done=$((passed + failed + skipped)) left=''
-  [ "$SECONDS" -ge 5 ] && [ "$done" -gt 0 ] &&
+  [ "$SECONDS" -ge 5 ] && [ $((10 * done)) -ge "$total" ] &&
     left=$((SECONDS * (total - done) / done)) left=", about $((left / 60)):$(printf %02d $((left % 60))) left"
   live "$((done + 1)) of $total$left: $test"
 }

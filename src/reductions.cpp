@@ -62,7 +62,6 @@ Array sum_axes(const Array& a, int first, int last) {
   }
   const Array x = a.contiguous();
   Array y(shape, a.dtype());
-  if (y.numel() == 0) return y;
   dispatch_float("sum", a.dtype(),
                  [&]<class T> { sum_middle(y.mutable_data<T>(), x.data<T>(), outer, n, inner); });
   return y;
@@ -74,10 +73,16 @@ Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
   check_floating("sum", a.dtype());
   const std::vector<int> summed = normalize_axes("sum", axes, a.rank());
   Array result = a;
-  for (size_t last = summed.size(); last-- > 0;) {  // neighbouring axes are summed together
-    const size_t end = last;
-    while (last > 0 && summed[last - 1] == summed[last] - 1) --last;
-    result = sum_axes(result, summed[last], summed[end]);
+  if (a.numel() == 0) {  // not axis by axis: beside an axis of 0 another may be of any length
+    Shape kept = a.shape();
+    for (const int axis : summed) kept[axis] = 1;
+    result = Array::zeros(kept, a.dtype());
+  } else {
+    for (size_t last = summed.size(); last-- > 0;) {  // neighbouring axes are summed together
+      const size_t end = last;
+      while (last > 0 && summed[last - 1] == summed[last] - 1) --last;
+      result = sum_axes(result, summed[last], summed[end]);
+    }
   }
   if (keepdim) return result;
   Shape shape = result.shape();
