@@ -163,7 +163,8 @@ void gemm_batched(Array& c, const Array& a, const Array& b, const Array& bias, b
   if (matrices < many) {
     for (int64_t i = 0; i < matrices; ++i) product(i, kernels::gemm<T>);
   } else {
-    kernels::parallel_for(matrices, kernels::grain_for(flops_worth_a_thread, 2 * m * n * k),
+    kernels::parallel_for(matrices,
+                          kernels::grain_for(flops_worth_a_thread, kernels::cost_of({2, m, n, k})),
                           [&](int64_t begin, int64_t end) {
                             for (int64_t i = begin; i < end; ++i)
                               product(i, kernels::gemm_serial<T>);

@@ -172,6 +172,35 @@ const Hostile hostile[] = {
      }},
     {"Pool", [](auto a, auto b) { max_pool1d(parameter(x), 2, {.stride = a, .padding = b}); }},
     {"PoolOfSize", [](auto a, auto b) { avg_pool1d(parameter(x), a, {.stride = b}); }},
+    // A size that nothing is held for, because another one is 0 or because it was broadcast.
+    {"PoolOfABroadcast",
+     [](auto a, auto) { max_pool1d(expand(Tensor(Array::zeros({1})), {a}), 2); }},
+    {"ConvolutionOfNoImages",
+     [](auto a, auto b) {
+       conv2d(Tensor(Array::zeros({0, 1, a, b})),
+              expand(Tensor(Array::zeros({1, 1, 1, 1})), {1, 1, a / 2, b / 2}));
+     }},
+    {"SumBesideNothing",
+     [](auto a, auto b) {
+       const Tensor leaf = parameter(Array::zeros({1, 1, 1}));
+       sum(expand(leaf, {a, b, 0})).backward();
+     }},
+    {"GatherNothing",
+     [](auto a, auto b) {
+       const Tensor none = parameter(Array::zeros({a, b, 0}));
+       sum(gather(none, 2, Array::of_indices({}, none.shape()))).backward();
+       sum(index_select(none, 2, Array::of_indices({}, {0}))).backward();
+     }},
+    {"AttentionOfNoHeads",
+     [](auto a, auto b) {
+       const Tensor q = parameter(Array::zeros({0, a, b}));
+       sum(scaled_dot_product_attention(q, q, q)).backward();
+     }},
+    {"ProductsOfNothing",
+     [](auto a, auto b) {
+       const Tensor none = parameter(Array::zeros({0, a, b}));
+       sum(matmul(none, transpose(none, 1, 2))).backward();
+     }},
     {"SinusoidalPositions", [](auto a, auto b) { nn::sinusoidal_positions(a, b); }},
     {"SinusoidalStart", [](auto a, auto b) { nn::sinusoidal_positions(2, b % 8, a); }},
     {"RelativeBucket", [](auto a, auto b) { nn::relative_bucket(a, {.max_distance = b}); }},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
 namespace gradus::kernels {
@@ -22,8 +23,6 @@ constexpr int64_t query_block_forward = 256, query_block_backward = 64;
 constexpr int64_t most_kept_keys = key_block;
 // With fewer heads than this, each is divided into parts.
 constexpr int64_t least_items = 8;
-
-int64_t blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
 }  // namespace
 
@@ -53,8 +52,10 @@ AttentionPlan attention_plan(int64_t heads, int64_t tq, int64_t tk, bool backwar
   plan.query_block = queries(query_block_forward);
   plan.backward_query_block = queries(query_block_backward);
   plan.key_block = std::clamp<int64_t>(tk, 1, plan.key_block);
-  const int64_t wanted = choose(tuning.parts, blocks(least_items, std::max<int64_t>(1, heads)));
-  plan.parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, blocks(tk, plan.key_block)));
+  const int64_t wanted =
+      choose(tuning.parts, chunk_count(least_items, std::max<int64_t>(1, heads)));
+  plan.parts =
+      std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, chunk_count(tk, plan.key_block)));
   return plan;
 }
 

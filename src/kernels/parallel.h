@@ -1,7 +1,10 @@
 // parallel_for: the one place where work is divided among threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <memory>
 #include <type_traits>
 
@@ -39,7 +42,17 @@ int usable_threads();
 
 // The number of chunks that parallel_for(n, grain, ...) makes: the number of partial sums to
 // provide.
-inline int64_t chunk_count(int64_t n, int64_t grain) { return (n + grain - 1) / grain; }
+inline int64_t chunk_count(int64_t n, int64_t grain) { return n / grain + (n % grain > 0); }
+
+// What so many multiplications (the product of these numbers) cost, for grain_for: where 64 bits do
+// not hold that, as much as they do. Beside an axis of 0 another may be of any length.
+inline int64_t cost_of(std::initializer_list<int64_t> sizes) {
+  int64_t cost = 1;
+  for (const int64_t size : sizes)
+    if (__builtin_mul_overflow(cost, std::max<int64_t>(1, size), &cost))
+      return std::numeric_limits<int64_t>::max();
+  return cost;
+}
 
 // A grain for items of `cost` each, so that a chunk costs about `worth`, in the same unit; at least
 // 1.

@@ -140,7 +140,8 @@ struct Operands {
   template <class F>
   void for_each_part(int64_t group, F f) const {
     const int64_t items = size.heads / group * plan.parts;
-    const int64_t cost = group * 2 * size.tq * size.tk * (size.d + size.dv) / plan.parts;
+    const int64_t width = std::max(size.d, size.dv);  // of two products, twice that many operations
+    const int64_t cost = kernels::cost_of({4, group, size.tq, size.tk, width}) / plan.parts;
     kernels::parallel_for(items, kernels::grain_for(1 << 20, cost), [&](int64_t from, int64_t to) {
       for (int64_t item = from; item < to; ++item)
         for (int64_t i = 0; i < group; ++i) f(item / plan.parts * group + i, item % plan.parts);

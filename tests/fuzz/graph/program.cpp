@@ -59,8 +59,13 @@ Array laid_out(const Array& a, int64_t how) {
   return view;
 }
 
+// Few numbers, and none too large. An empty tensor may have an axis of 2^62, by expand: what ops do
+// with it then takes for ever, and is not what a random graph is for.
 bool is_tame(const Array& a) {
-  if (a.dtype() != DType::float64 || a.numel() > most_elements) return false;
+  int64_t rows = 1;
+  for (const int64_t size : a.shape())
+    if (__builtin_mul_overflow(rows, std::max<int64_t>(size, 1), &rows)) return false;
+  if (a.dtype() != DType::float64 || a.numel() > most_elements || rows > (1 << 20)) return false;
   const std::vector<double> values = a.to_vector();
   return std::ranges::all_of(values, [](double x) { return std::abs(x) <= largest; });
 }
