@@ -29,11 +29,11 @@ struct GraphCounts {
 /// whose error falls with h^4; D(h) alone, if that agrees already. Backward's number a must satisfy
 /// |a - d| <= 1e-6 max(|a|, |d|, 0.01 times the largest a of that leaf; for the direction, the
 /// largest share of one element in a), or be within what rounding does to a difference, some 1e-10
-/// of the outputs. Where it does not, and d itself is another number at h / 2 by a tenth of the
-/// allowed difference or more, the differences say nothing and the derivative counts as skipped: an
-/// op between two kinks, or far from linear. It does so too where a is no further from d than ten
-/// times what rounding does to a: that shows when w is multiplied by 3, 5 and 7, and the gradients
-/// are divided by it. \throws Finding if the gradient is wrong.
+/// of the outputs. Where it does not, and d itself is another number at h / 2, 0.7 h or 1.3 h by
+/// a tenth of the allowed difference or more, the differences say nothing and the derivative counts
+/// as skipped: an op between two kinks, or far from linear. It does so too where a is no further
+/// from d than ten times what rounding does to a: that shows when w is multiplied by 3, 5 and 7,
+/// and the gradients are divided by it. \throws Finding if the gradient is wrong.
 void check_gradients(const Program& program, GraphCounts& counts);
 
 }  // namespace gradus::test::fuzz
