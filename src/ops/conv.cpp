@@ -115,7 +115,7 @@ Sizes sizes_of(std::string_view op, int rank, const Tensor& x, const Tensor& wei
   const Shape kernel = weight.shape().erased(0).erased(0);
   return {x.size(0), x.size(1), weight.size(0),
           windows_over(op, x.shape(), kernel, options.stride, options.padding,
-                       Shape{x.size(1), weight.size(0)})};
+                       x.size(1) * weight.size(0))};
 }
 
 // With the windows of image n as columns, Y_n = W columns(x_n) + b, and so, as in every product of

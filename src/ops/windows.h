@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "gradus/shape.h"
@@ -58,11 +59,11 @@ void for_each_run(const Windows& w, F f) {
 }
 
 // The windows of size `kernel`, (KH, KW) or (K), over the last axes of x: (N, C, H, W) or (N, C,
-// L), which is an image of one row; `channels` are a convolution's, in and out. \throws Error if
-// there is no place for a single one, or for more of them than can be counted: an axis that was
-// broadcast takes no memory and may be of any length.
+// L), which is an image of one row; each tap of a window takes `each` multiplications. \throws
+// Error if there is no place for a single one, or for more of them than can be counted: an axis
+// that was broadcast takes no memory and may be of any length.
 inline Windows windows_over(std::string_view op, const Shape& x, const Shape& kernel,
-                            int64_t stride, int64_t padding, const Shape& channels = {}) {
+                            int64_t stride, int64_t padding, int64_t each = 1) {
   constexpr int64_t most = int64_t{1} << 31;  // so that no position overflows
   check(padding >= 0 && padding < most,
         "{}: the padding must be 0 or more (and below 2^31), got {}", op, padding);
@@ -76,13 +77,9 @@ inline Windows windows_over(std::string_view op, const Shape& x, const Shape& ke
   const Windows result{kernel.rank() == 2 ? along(-2) : SlidingAxis{1, 1, 1, 0}, along(-1)};
   check(stride >= 1 && stride < most, "{}: the stride must be 1 or more (and below 2^31), got {}",
         op, stride);
-  int64_t work = 2;  // a multiplication and an addition
-  const auto counted = [&](int64_t size) {
-    return !__builtin_mul_overflow(work, std::max<int64_t>(size, 1), &work);
-  };
-  check(counted(result.height.size) && counted(result.width.size) &&
-            counted(result.height.windows()) && counted(result.width.windows()) &&
-            std::ranges::all_of(channels, counted),
+  const SlidingAxis &h = result.height, &w = result.width;
+  const int64_t work = kernels::cost_of({2, each, h.size, w.size, h.windows(), w.windows()});
+  check(work < std::numeric_limits<int64_t>::max(),
         "{}: all windows of {} in x {} are more work than 64 bits can count", op, kernel, x);
   return result;
 }
