@@ -59,7 +59,8 @@ Array::Array(const Shape& shape, DType dtype)
   int64_t bytes = 0;
   check(!__builtin_mul_overflow(numel_, static_cast<int64_t>(size_of(dtype)), &bytes),
         "array: {} of {} needs more bytes than 64 bits can count", shape, name(dtype));
-  storage_ = std::make_shared<Storage>(static_cast<size_t>(bytes));
+  storage_ = with_memory([&] { return std::make_shared<Storage>(static_cast<size_t>(bytes)); },
+                         "array: {} of {}", shape, name(dtype));
 }
 
 Array Array::zeros(const Shape& shape, DType dtype) {
@@ -165,7 +166,7 @@ Array Array::transpose(int axis_a, int axis_b) const {
   return view(offset_, shape, strides);
 }
 
-Array Array::permute(const std::vector<int>& order) const {
+Array Array::permute(const Axes& order) const {
   check(static_cast<int>(order.size()) == rank(), "permute: {} axes named for a tensor of rank {}",
         order.size(), rank());
   Shape shape = shape_;

@@ -4,6 +4,7 @@
 #include <queue>
 
 #include "gradus/arithmetic.h"
+#include "out_of_memory.h"
 
 namespace gradus {
 namespace {
@@ -28,17 +29,38 @@ Node::Node(const char* op_name, const Shape& value_shape, DType value_dtype,
       inputs(std::move(input_nodes)),
       backward(std::move(closure)) {}
 
-// Dropping a long chain node by node would recurse as deep as the chain is long. Instead the inputs
-// that nobody else holds are moved onto a list of the doomed, and die with no inputs of their own.
-Node::~Node() {
-  std::vector<NodePtr> doomed = std::move(inputs);
-  while (!doomed.empty()) {
-    const NodePtr node = std::move(doomed.back());
-    doomed.pop_back();
-    if (node == nullptr || node.use_count() > 1) continue;
-    for (NodePtr& input : node->inputs) doomed.push_back(std::move(input));
-    node->inputs.clear();
+namespace {
+
+// Dropping a long chain node by node would recurse as deep as the chain is long. Instead a node
+// that nobody else holds waits until its inputs are gone, and dies with none. A destructor may not
+// ask for memory: the nodes that wait are a list, whose links stand in the places of inputs that
+// are gone.
+//
+//   waiting -> node  [input, input, link] -> node  [input, link] -> null
+void let_go(NodePtr node) {
+  NodePtr waiting;
+  for (;;) {
+    if (node != nullptr && node.use_count() == 1 && !node->inputs.empty()) {
+      NodePtr last = std::exchange(node->inputs.back(), std::move(waiting));
+      waiting = std::exchange(node, std::move(last));
+      continue;
+    }
+    node = nullptr;  // somebody else holds it, or it has no inputs
+    if (waiting == nullptr) return;
+    std::vector<NodePtr>& left = waiting->inputs;
+    NodePtr behind = std::move(left.back());
+    left.pop_back();
+    if (left.empty())
+      waiting = std::move(behind);
+    else
+      node = std::exchange(left.back(), std::move(behind));
   }
+}
+
+}  // namespace
+
+Node::~Node() {
+  for (NodePtr& input : inputs) let_go(std::move(input));
 }
 
 // ---- accumulation -------------------------------------------------------------------------------
@@ -92,7 +114,8 @@ struct Saved::Record {
 };
 
 Saved::Saved(const Array& array)
-    : record_(std::make_shared<const Record>(array, array.storage())) {}
+    : record_(with_memory([&] { return std::make_shared<const Record>(array, array.storage()); },
+                          "saved")) {}
 
 Saved::Saved(const Saved&) = default;
 Saved::Saved(Saved&&) noexcept = default;
@@ -167,6 +190,8 @@ void run_closure(const Node& node, const Array& dy) {
     node.backward(dy, Inputs(node.inputs));
   } catch (const Error& error) {
     fail("backward of {}: {}", node.op, error.what());
+  } catch (const std::bad_alloc&) {
+    fail_out_of_memory("backward of {}", node.op);
   }
 }
 
@@ -179,17 +204,17 @@ void release(Node& node) {
   node.released = true;
 }
 
+void forget_gradient(const NodePtr& node) {
+  if (node != nullptr && !node->is_leaf()) node->grad = {};
+}
+
 }  // namespace
 
-void backward(const NodePtr& root, Array seed) {
+void backward(const NodePtr& root, Array seed) try {
   check(root != nullptr,
         "backward: this tensor does not depend on anything that requires a gradient");
   const NoGrad guard;
   NewestFirst waiting;
-  const auto push_inputs = [&](const Node& node) {
-    for (const NodePtr& input : node.inputs)
-      if (input != nullptr) waiting.push(input);
-  };
   NodePtr node = root;
   try {
     Inputs({&root, 1}).add(0, std::move(seed));
@@ -209,18 +234,20 @@ void backward(const NodePtr& root, Array seed) {
         }
       }
       if (node->is_leaf()) continue;
-      push_inputs(*node);
+      for (const NodePtr& input : node->inputs)
+        if (input != nullptr) waiting.push(input);
       release(*node);
     }
   } catch (...) {
     // Half-made gradients must not leak into a later pass. Those of leaves stay: the caller owns
     // them.
-    waiting.push(node);
-    push_inputs(*node);
-    while (!waiting.empty())
-      if (const NodePtr unfinished = waiting.pop(); !unfinished->is_leaf()) unfinished->grad = {};
+    forget_gradient(node);
+    for (const NodePtr& input : node->inputs) forget_gradient(input);
+    while (!waiting.empty()) forget_gradient(waiting.pop());
     throw;
   }
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("backward");
 }
 
 }  // namespace gradus

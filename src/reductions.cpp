@@ -5,6 +5,7 @@
 #include "gradus/arithmetic.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
+#include "out_of_memory.h"
 
 namespace gradus {
 namespace {
@@ -20,6 +21,12 @@ void add_rows(T* y, const T* x, int64_t n, int64_t columns, int64_t stride) {
   add_rows(y, x, n / 2, columns, stride);
   add_rows(second_half, x + n / 2 * stride, n - n / 2, columns, stride);
   kernels::elementwise<T>().accumulate(y, second_half, columns);
+}
+
+// Room for the partial sum of each chunk.
+template <class T>
+std::vector<T> partial_sums(int64_t chunks) {
+  return with_memory([&] { return std::vector<T>(static_cast<size_t>(chunks)); }, "sum");
 }
 
 // Sums the middle axis of x, seen as (outer, n, inner) and contiguous, into y: (outer, inner).
@@ -44,7 +51,7 @@ void sum_middle(T* y, const T* x, int64_t outer, int64_t n, int64_t inner) {
   } else {
     // One long row: a partial sum for each chunk, then their sum in order.
     const int64_t grain = kernels::grain_for(worth);
-    std::vector<T> partial(static_cast<size_t>(kernels::chunk_count(n, grain)));
+    std::vector<T> partial = partial_sums<T>(kernels::chunk_count(n, grain));
     kernels::parallel_for(n, grain, [&](int64_t begin, int64_t end) {
       partial[static_cast<size_t>(begin / grain)] = kernel.sum(x + begin, end - begin);
     });
@@ -69,9 +76,9 @@ Array sum_axes(const Array& a, int first, int last) {
 
 }  // namespace
 
-Array sum(const Array& a, const std::vector<int>& axes, bool keepdim) {
+Array sum(const Array& a, const Axes& axes, bool keepdim) {
   check_floating("sum", a.dtype());
-  const std::vector<int> summed = normalize_axes("sum", axes, a.rank());
+  const Axes summed = normalize_axes("sum", axes, a.rank());
   Array result = a;
   if (a.numel() == 0) {  // not axis by axis: beside an axis of 0 another may be of any length
     Shape kept = a.shape();
@@ -95,7 +102,7 @@ Array sum_to(const Array& a, const Shape& shape) {
   check(broadcast(a.shape(), shape) == a.shape(),
         "sum_to: {} is not broadcast to {}, so no sum undoes it", shape, a.shape());
   const int extra = a.rank() - shape.rank();
-  std::vector<int> axes;
+  Axes axes;
   for (int axis = 0; axis < a.rank(); ++axis)
     if (axis < extra || (shape[axis - extra] == 1 && a.size(axis) != 1)) axes.push_back(axis);
   return axes.empty() ? a.reshape(shape) : sum(a, axes, true).reshape(shape);
@@ -104,7 +111,7 @@ Array sum_to(const Array& a, const Shape& shape) {
 double sum_squares(const Array& a) {
   const int64_t grain = kernels::grain_for(1 << 15);
   const Array x = a.contiguous();
-  std::vector<double> partial(static_cast<size_t>(kernels::chunk_count(x.numel(), grain)));
+  std::vector<double> partial = partial_sums<double>(kernels::chunk_count(x.numel(), grain));
   dispatch_float("sum_squares", a.dtype(), [&]<class T> {
     const T* data = x.data<T>();
     kernels::parallel_for(x.numel(), grain, [&](int64_t begin, int64_t end) {

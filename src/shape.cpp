@@ -62,14 +62,14 @@ int normalize_new_axis(std::string_view op, int axis, int rank) {
   return axis < 0 ? axis + rank + 1 : axis;
 }
 
-std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank) {
+Axes normalize_axes(std::string_view op, const Axes& axes, int rank) {
   std::array<bool, max_rank> named{};
   if (axes.empty()) named.fill(true);
   for (const int axis : axes) {
     bool& seen = named[static_cast<size_t>(normalize_axis(op, axis, rank))];
     check(!std::exchange(seen, true), "{}: axis {} is named twice", op, axis);
   }
-  std::vector<int> result;
+  Axes result;
   for (int axis = 0; axis < rank; ++axis)
     if (named[static_cast<size_t>(axis)]) result.push_back(axis);
   return result;

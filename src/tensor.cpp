@@ -1,5 +1,7 @@
 #include "gradus/tensor.h"
 
+#include "out_of_memory.h"
+
 namespace gradus {
 
 Tensor::Tensor(const Tensor&) = default;
@@ -41,8 +43,12 @@ Tensor parameter(Array value) {
   check(!value.is_empty_handle(), "parameter: this handle holds no array");
   check_floating("parameter", value.dtype());
   Tensor leaf(std::move(value));
-  leaf.node_ =
-      std::make_shared<Node>("leaf", leaf.shape(), leaf.dtype(), std::vector<NodePtr>{}, nullptr);
+  leaf.node_ = with_memory(
+      [&] {
+        return std::make_shared<Node>("leaf", leaf.shape(), leaf.dtype(), std::vector<NodePtr>{},
+                                      nullptr);
+      },
+      "parameter");
   return leaf;
 }
 
@@ -50,11 +56,15 @@ Tensor record(const char* op, Array value, std::span<const Tensor> inputs, Backw
   Tensor result(std::move(value));
   const auto needs_grad = [](const Tensor& input) { return input.requires_grad(); };
   if (grad_enabled() && std::any_of(inputs.begin(), inputs.end(), needs_grad)) {
-    std::vector<NodePtr> nodes;
-    nodes.reserve(inputs.size());
-    for (const Tensor& input : inputs) nodes.push_back(input.node());
-    result.node_ = std::make_shared<Node>(op, result.shape(), result.dtype(), std::move(nodes),
-                                          std::move(backward));
+    result.node_ = with_memory(
+        [&] {
+          std::vector<NodePtr> nodes;
+          nodes.reserve(inputs.size());
+          for (const Tensor& input : inputs) nodes.push_back(input.node());
+          return std::make_shared<Node>(op, result.shape(), result.dtype(), std::move(nodes),
+                                        std::move(backward));
+        },
+        "{}", op);
   }
   trace_record(op, result, inputs);
   return result;

@@ -88,7 +88,7 @@ Array masked_fill(const Array& a, const Array& mask, double value);
 /// The sum over the given axes (all of them if the list is empty); summed axes disappear, or stay
 /// with size 1 if keepdim. \throws Error for an axis that does not exist or is named twice, or a
 /// dtype other than float32 and float64.
-Array sum(const Array& a, const std::vector<int>& axes = {}, bool keepdim = false);
+Array sum(const Array& a, const Axes& axes = {}, bool keepdim = false);
 /// Undoes broadcasting: sums a over every axis along which `shape` was repeated to make a's shape.
 /// \throws Error unless `shape` broadcasts to a's shape.
 Array sum_to(const Array& a, const Shape& shape);

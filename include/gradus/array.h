@@ -114,7 +114,7 @@ class Array {
   Array transpose(int axis_a = -2, int axis_b = -1) const;
   /// Axis i of the result is axis order[i] of this. \throws Error unless `order` names every axis
   /// once.
-  Array permute(const std::vector<int>& order) const;
+  Array permute(const Axes& order) const;
   /// Elements start, start + step, ... before stop along an axis (Python's slice; start and stop
   /// are clamped to the axis, negative ones count from the end). \throws Error if there is no such
   /// axis or step < 1.

@@ -5,10 +5,14 @@
 /// back, so a graph disappears when the last Tensor that needs it does.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "gradus/array.h"
@@ -22,8 +26,19 @@ struct Node;
 using NodePtr = std::shared_ptr<Node>;
 
 /// What an op does on the way back: given dy, the gradient of its result, it hands each input its
-/// share.
-using Backward = std::function<void(const Array& dy, Inputs inputs)>;
+/// share. A std::function, but want of memory for its captures is an Error.
+class Backward : public std::function<void(const Array& dy, Inputs inputs)> {
+ public:
+  /// Nothing to do: a leaf's.
+  Backward(std::nullptr_t) {}
+  /// Holds a copy of the closure. \throws Error if there is no memory for it.
+  template <class F>
+  requires(!std::derived_from<std::remove_cvref_t<F>, Backward>) Backward(F&& closure)
+  try : function(std::forward<F>(closure)) {
+  } catch (const std::bad_alloc&) {
+    throw_out_of_memory("record");
+  }
+};
 
 /// One step of the graph: what was done to which inputs, and how to undo it. It never holds the
 /// value.

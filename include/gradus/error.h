@@ -22,6 +22,9 @@ class Error : public std::runtime_error {
 /// \throws Error always.
 [[noreturn]] void throw_error(fmt::string_view format, fmt::format_args args);
 
+/// For want of memory. \throws Error always: "record: out of memory".
+[[noreturn]] void throw_out_of_memory(const char* doing);
+
 /// Throws Error with a formatted message: `fail("softmax: axis {} is out of range", axis)`.
 /// \throws Error always.
 template <class... Args>

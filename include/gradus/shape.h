@@ -72,6 +72,45 @@ class Shape {
   int rank_ = 0;
 };
 
+/// A short list of axes, `{0, 2}` or `{-1}`, stored in place like a Shape. What no axes mean
+/// depends on the op: a reduction then takes all.
+class Axes {
+ public:
+  /// No axes.
+  Axes() = default;
+  /// These axes: `sum(x, {0, 2})`. \throws Error for more than max_rank.
+  Axes(std::initializer_list<int> axes) : Axes(std::span(axes.begin(), axes.size())) {}
+  /// The same from a vector. \throws Error for more than max_rank.
+  Axes(const std::vector<int>& axes) : Axes(std::span<const int>(axes)) {}
+  /// The same from any stretch of memory. \throws Error for more than max_rank.
+  explicit Axes(std::span<const int> axes) {
+    for (const int axis : axes) push_back(axis);
+  }
+
+  /// How many there are.
+  size_t size() const { return count_; }
+  /// True if there are none.
+  bool empty() const { return count_ == 0; }
+  /// Number i, which must be less than size().
+  int operator[](size_t i) const { return axes_[i]; }
+  /// The same for writing.
+  int& operator[](size_t i) { return axes_[i]; }
+  /// One more. \throws Error for more than max_rank.
+  void push_back(int axis) {
+    check(count_ < axes_.size(), "axes: there are at most {}", max_rank);
+    axes_[count_++] = axis;
+  }
+
+  /// The axes as a range.
+  const int* begin() const { return axes_.data(); }
+  /// Behind the last one.
+  const int* end() const { return axes_.data() + count_; }
+
+ private:
+  std::array<int, max_rank> axes_{};
+  size_t count_ = 0;
+};
+
 /// The strides of a shape, in elements: how far apart neighbours along each axis lie.
 using Strides = Shape;
 
@@ -87,7 +126,7 @@ int normalize_new_axis(std::string_view op, int axis, int rank);
 
 /// Several axes, in ascending order; all of them if the list is empty. \throws Error for an axis
 /// that does not exist, and "sum: axis -1 is named twice".
-std::vector<int> normalize_axes(std::string_view op, const std::vector<int>& axes, int rank);
+Axes normalize_axes(std::string_view op, const Axes& axes, int rank);
 
 /// The shape that two shapes broadcast to: aligned at their last axes, sizes equal or one of them 1
 /// (NumPy's rule). \throws Error "add: shapes [2, 3] and [4] do not broadcast".

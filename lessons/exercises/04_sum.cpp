@@ -12,7 +12,7 @@
 
 namespace gradus::exercises {
 
-Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   const Array kept = sum(x.value(), axes, true);  // with size 1 where was summed
   const Array y = keepdim ? kept : sum(x.value(), axes, false);
 
@@ -37,8 +37,7 @@ Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
 
 Exercise exercise() {
   Exercise e;
-  const auto add = [&](const char* name, const Shape& x, const std::vector<int>& axes,
-                       bool keepdim) {
+  const auto add = [&](const char* name, const Shape& x, const Axes& axes, bool keepdim) {
     const Function yours = [=](const Tensors& in) { return exercises::sum(in[0], axes, keepdim); };
     const Function library = [=](const Tensors& in) { return gradus::sum(in[0], axes, keepdim); };
     e.cases.push_back({name, {{"x", e.numbers(x)}}, yours, library});

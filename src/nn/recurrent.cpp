@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "out_of_memory.h"
+
 namespace gradus::nn {
 namespace {
 
@@ -31,10 +33,12 @@ Tensor map_input(const char* op, const Tensor& x, int rank, const RecurrentWeigh
 // Walks along from_x, (B, T, G hidden): step(from_x at t) gives output t, (B, hidden), and all of
 // them become (B, T, hidden).
 template <class Step>
-Tensor along(const Tensor& from_x, Step step) {
+Tensor along(const Tensor& from_x, Step step) try {
   std::vector<Tensor> outputs;
   for (int64_t t = 0; t < from_x.size(1); ++t) outputs.push_back(step(select(from_x, 1, t)));
   return stack(outputs, 1);
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("recurrent");
 }
 
 }  // namespace

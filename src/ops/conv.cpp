@@ -155,8 +155,7 @@ Tensor convolve(const char* op, int rank, const Tensor& x, const Tensor& weight,
         });
         if (in.wants(0)) in.add(0, dx);
         if (in.wants(1)) in.add(1, sum(dweights, {0}));
-        if (in.wants(2))
-          in.add(2, sum(dy, dy.rank() == 4 ? std::vector{0, 2, 3} : std::vector{0, 2}));
+        if (in.wants(2)) in.add(2, sum(dy, dy.rank() == 4 ? Axes{0, 2, 3} : Axes{0, 2}));
       });
 }
 

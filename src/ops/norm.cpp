@@ -91,7 +91,7 @@ namespace {
 
 // The sum and the mean over all axes but 1 of an (N, C, ...), as (1, C, 1, ...).
 Array sum_channels(const Array& x) {
-  std::vector<int> axes{0};
+  Axes axes{0};
   for (int axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
   return sum(x, axes, true);
 }

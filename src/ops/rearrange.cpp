@@ -2,11 +2,12 @@
 #include "gradus/arithmetic.h"
 #include "gradus/ops/create.h"
 #include "gradus/ops/shape.h"
+#include "out_of_memory.h"
 #include "strided_loop.h"
 
 namespace gradus {
 
-Tensor concat(const std::vector<Tensor>& parts, int axis) {
+Tensor concat(const std::vector<Tensor>& parts, int axis) try {
   check(!parts.empty(), "concat: needs at least one tensor");
   const Tensor& first = parts.front();
   const int along = normalize_axis("concat", axis, first.rank());
@@ -33,9 +34,11 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
                   for (size_t i = 0; i < sizes.size(); begin += sizes[i++])
                     if (in.wants(i)) in.add(i, dy.slice(along, begin, begin + sizes[i]));
                 });
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("concat");
 }
 
-Tensor stack(const std::vector<Tensor>& parts, int axis) {
+Tensor stack(const std::vector<Tensor>& parts, int axis) try {
   check(!parts.empty(), "stack: needs at least one tensor");
   axis = normalize_new_axis("stack", axis, parts.front().rank());
   std::vector<Tensor> layers;
@@ -47,6 +50,8 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
     layers.push_back(unsqueeze(part, axis));
   }
   return concat(layers, axis);
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("stack");
 }
 
 Tensor repeat(const Tensor& x, const std::vector<int64_t>& times) {
@@ -74,7 +79,7 @@ Tensor repeat(const Tensor& x, const std::vector<int64_t>& times) {
 namespace {
 
 // Reads x from the far end of these axes, with negated strides.
-Array flipped(const Array& x, const std::vector<int>& axes) {
+Array flipped(const Array& x, const Axes& axes) {
   Array y(x.shape(), x.dtype());
   if (x.numel() == 0) return y;
   Strides backwards = x.strides();
@@ -97,8 +102,8 @@ Array flipped(const Array& x, const std::vector<int>& axes) {
 
 }  // namespace
 
-Tensor flip(const Tensor& x, const std::vector<int>& named) {
-  const std::vector<int> axes = normalize_axes("flip", named, x.rank());
+Tensor flip(const Tensor& x, const Axes& named) {
+  const Axes axes = normalize_axes("flip", named, x.rank());
   return record("flip", flipped(x.value(), axes), {x}, [axes](const Array& dy, Inputs in) {
     in.add(0, flipped(dy, axes));  // turned twice, all is as it was
   });
@@ -107,20 +112,19 @@ Tensor flip(const Tensor& x, const std::vector<int>& named) {
 Tensor pad(const Tensor& x, const std::vector<Padding>& paddings, double value) {
   check(static_cast<int>(paddings.size()) == x.rank(), "pad: {} paddings for a tensor of rank {}",
         paddings.size(), x.rank());
-  Shape shape = x.shape();
+  Shape shape = x.shape(), start = x.shape();
   for (int axis = 0; axis < x.rank(); ++axis) {
     const auto& [before, after] = paddings[static_cast<size_t>(axis)];
     constexpr int64_t most = int64_t{1} << 61;  // so that no size overflows
     check(before >= 0 && after >= 0 && before < most && after < most,
           "pad: {} and {} elements around axis {} (slice takes away)", before, after, axis);
+    start[axis] = before;
     shape[axis] += before + after;
   }
   // Where x lies in the middle of it all.
-  const auto inside = [paddings, inner = x.shape()](Array a) {
-    for (int axis = 0; axis < a.rank(); ++axis) {
-      const int64_t before = paddings[static_cast<size_t>(axis)].before;
-      a = a.slice(axis, before, before + inner[axis]);
-    }
+  const auto inside = [start, size = x.shape()](Array a) {
+    for (int axis = 0; axis < a.rank(); ++axis)
+      a = a.slice(axis, start[axis], start[axis] + size[axis]);
     return a;
   };
   const Array y = Array::full(shape, value, x.dtype());

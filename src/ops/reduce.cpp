@@ -9,7 +9,7 @@
 namespace gradus {
 namespace {
 
-ReducedAxes floating(const char* op, const Tensor& x, const std::vector<int>& axes) {
+ReducedAxes floating(const char* op, const Tensor& x, const Axes& axes) {
   check_floating(op, x.dtype());
   return {op, x.shape(), axes};
 }
@@ -63,18 +63,18 @@ double variance_scale(const ReducedAxes& r, int correction) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   return scaled_sum("sum", x, floating("sum", x, axes), keepdim, 1);
 }
 
-Tensor mean(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReducedAxes r = floating("mean", x, axes);
   return scaled_sum("mean", x, r, keepdim, 1 / static_cast<double>(r.n));
 }
 
 // With d_i = x_i - m and s = 1 / (n - correction), var = s sum_i d_i^2. Moving x_i moves the mean m
 // too, but sum_i d_i is 0, so that m's share vanishes: dx_i = 2 s dy d_i.
-Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int correction) {
+Tensor variance(const Tensor& x, const Axes& axes, bool keepdim, int correction) {
   const ReducedAxes r = floating("variance", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
@@ -85,8 +85,7 @@ Tensor variance(const Tensor& x, const std::vector<int>& axes, bool keepdim, int
 }
 
 // y = sqrt(var), so dy = dvar / (2 y), and from above dx_i = (s dy / y) d_i.
-Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool keepdim,
-                          int correction) {
+Tensor standard_deviation(const Tensor& x, const Axes& axes, bool keepdim, int correction) {
   const ReducedAxes r = floating("standard_deviation", x, axes);
   const Array d = deviations(x.value(), r);
   const double s = variance_scale(r, correction);
@@ -99,7 +98,7 @@ Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes, bool ke
 
 // With m = max x, e_i = exp(x_i - m) and t = sum_i e_i, y = m + log t and dx_i = dy e_i / t: the
 // softmax of x. Where all x are -inf, t is 0 and none of them has an influence.
-Tensor logsumexp(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
   const ReducedAxes r = floating("logsumexp", x, axes);
   const Array m = finite_maximum(x, r);
   const Array e = unary("exp", x.value() - m);
@@ -148,7 +147,7 @@ void norm_backward(T* dx, double dy, const T* x, double y, int64_t n, double p) 
 
 }  // namespace
 
-Tensor norm(const Tensor& x, const std::vector<int>& axes, bool keepdim, double p) {
+Tensor norm(const Tensor& x, const Axes& axes, bool keepdim, double p) {
   check(p >= 1, "norm: needs p >= 1, got {}", p);
   const ReducedAxes r = floating("norm", x, axes);
   check(r.n > 0 || !std::isinf(p), "norm: the maximum of no elements, shape {}", x.shape());

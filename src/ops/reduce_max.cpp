@@ -48,13 +48,13 @@ void share_among_ties(T* dx, T dy, const T* x, T y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) dx[i] = ties(x[i]) ? dy / k : 0;
 }
 
-ReducedAxes non_empty(const char* op, const Shape& shape, const std::vector<int>& axes) {
+ReducedAxes non_empty(const char* op, const Shape& shape, const Axes& axes) {
   const ReducedAxes r(op, shape, axes);
   check(r.n > 0, "{}: of no elements there is none, shape {}", op, shape);
   return r;
 }
 
-Tensor extreme_value(const char* op, const Tensor& x, const std::vector<int>& axes, bool keepdim,
+Tensor extreme_value(const char* op, const Tensor& x, const Axes& axes, bool keepdim,
                      Extreme which) {
   const ReducedAxes r = non_empty(op, x.shape(), axes);
   const Array folded = r.fold(x.value());
@@ -101,10 +101,10 @@ Array extreme_index(const char* op, const Tensor& x, int axis, bool keepdim, Ext
 
 }  // namespace
 
-Tensor amax(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor amax(const Tensor& x, const Axes& axes, bool keepdim) {
   return extreme_value("amax", x, axes, keepdim, Extreme::largest);
 }
-Tensor amin(const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) {
   return extreme_value("amin", x, axes, keepdim, Extreme::smallest);
 }
 Tensor max(const Tensor& x) { return extreme_value("max", x, {}, false, Extreme::largest); }

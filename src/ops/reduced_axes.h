@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "gradus/array.h"
 #include "kernels/parallel.h"
@@ -14,7 +13,7 @@ namespace gradus {
 //
 //     shape [2, 3, 5], axes {0, 2}: kept [1, 3, 1], without [3], folded (rows, n) = (3, 10)
 struct ReducedAxes {
-  ReducedAxes(const char* op, const Shape& x, const std::vector<int>& reduced)
+  ReducedAxes(const char* op, const Shape& x, const Axes& reduced)
       : axes(normalize_axes(op, reduced, x.rank())), kept(x) {
     for (const int axis : axes) {
       n *= x[axis];
@@ -24,7 +23,7 @@ struct ReducedAxes {
     for (int axis = 0; axis < x.rank(); ++axis)
       if (!std::ranges::binary_search(axes, axis)) order.push_back(axis);
     for (const int axis : order) without = without.inserted(without.rank(), x[axis]);
-    order.insert(order.end(), axes.begin(), axes.end());
+    for (const int axis : axes) order.push_back(axis);
     for (const int axis : order) moved = moved.inserted(moved.rank(), x[axis]);
   }
 
@@ -34,16 +33,16 @@ struct ReducedAxes {
   Array fold(const Array& x) const { return x.permute(order).reshape({rows, n}).contiguous(); }
   // The way back: (rows, n), seen in the shape of x.
   Array unfold(const Array& folded) const {
-    std::vector<int> inverse(order.size());
+    Axes inverse = order;
     for (size_t i = 0; i < order.size(); ++i)
       inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
     return folded.reshape(moved).permute(inverse);
   }
 
-  std::vector<int> axes;    // that are reduced, ascending
+  Axes axes;                // that are reduced, ascending
   Shape kept, without;      // the shape with size 1 at these axes, and without them
   int64_t rows = 1, n = 1;  // the sizes after folding
-  std::vector<int> order;   // of the axes of x: first the kept ones, then the reduced ones
+  Axes order;               // of the axes of x: first the kept ones, then the reduced ones
   Shape moved;              // the shape of x in that order
 };
 

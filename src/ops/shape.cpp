@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "gradus/arithmetic.h"
+#include "out_of_memory.h"
 
 namespace gradus {
 
@@ -56,9 +57,9 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
                 });
 }
 
-Tensor permute(const Tensor& x, const std::vector<int>& order) {
+Tensor permute(const Tensor& x, const Axes& order) {
   Array value = x.value().permute(order);
-  std::vector<int> inverse(order.size());  // axis i of y came from axis order[i] of x
+  Axes inverse = order;  // axis i of y came from axis order[i] of x
   for (size_t i = 0; i < order.size(); ++i)
     inverse[static_cast<size_t>(normalize_axis("permute", order[i], x.rank()))] =
         static_cast<int>(i);
@@ -91,7 +92,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   });  // Inputs sums it back to x's shape
 }
 
-std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int axis) {
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int axis) try {
   axis = normalize_axis("split", axis, x.rank());
   const auto rule = [&](bool holds) {
     check(holds, "split: the sizes [{}] do not add up to axis {} of {}", fmt::join(sizes, ", "),
@@ -106,12 +107,14 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   }
   rule(start == x.size(axis));
   return pieces;
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("split");
 }
 
 // An axis may be endless where another is empty or all elements are one; its pieces are tensors.
 constexpr int64_t max_pieces = int64_t{1} << 20;
 
-std::vector<Tensor> split(const Tensor& x, int64_t size, int axis) {
+std::vector<Tensor> split(const Tensor& x, int64_t size, int axis) try {
   axis = normalize_axis("split", axis, x.rank());
   check(size >= 1, "split: pieces must have at least 1 element, got {}", size);
   int64_t left = x.size(axis);
@@ -121,6 +124,8 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int axis) {
   for (; left > size; left -= size) sizes.push_back(size);
   sizes.push_back(left);
   return split(x, sizes, axis);
+} catch (const std::bad_alloc&) {
+  fail_out_of_memory("split");
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis) {

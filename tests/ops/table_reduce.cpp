@@ -7,7 +7,6 @@
 namespace gradus::test {
 namespace {
 
-using Axes = std::vector<int>;
 using Reduce = std::function<Tensor(const Tensor&, const Axes&, bool)>;
 
 // One reduction, written with {dim} and {keepdim} for PyTorch: over each axis and each pair of

@@ -17,40 +17,39 @@ namespace gradus {
 // ---- sums and what is made of them ----
 
 /// The sum over the given axes.
-Tensor sum(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 /// The mean over the given axes. Of no elements it is NaN, as in PyTorch.
-Tensor mean(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 /// sum (x - mean)^2 / (n - correction) over the n elements along the given axes; correction 1 is
 /// the unbiased estimate from a sample, as in torch.var, correction 0 the variance of these very
 /// numbers. It is computed from the deviations themselves, never as E[x^2] - mean^2. Where
 /// n <= correction there is nothing to divide by: NaN of a single element, as in PyTorch.
-Tensor variance(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false,
-                int correction = 1);
+Tensor variance(const Tensor& x, const Axes& axes = {}, bool keepdim = false, int correction = 1);
 
 /// The square root of the variance (torch.std). Where it is 0 its gradient is 0, as in PyTorch.
-Tensor standard_deviation(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false,
+Tensor standard_deviation(const Tensor& x, const Axes& axes = {}, bool keepdim = false,
                           int correction = 1);
 
 /// The vector norm (sum |x|^p)^(1/p), or max |x| for p = infinity (torch.linalg.vector_norm).
 /// Gradients at kinks are PyTorch's: 0 where x is 0, and of max |x| divided evenly among ties.
 /// \throws Error unless p >= 1, and for the maximum of no elements.
-Tensor norm(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false, double p = 2);
+Tensor norm(const Tensor& x, const Axes& axes = {}, bool keepdim = false, double p = 2);
 
 /// \cond
 // A number in keepdim's place would be taken for true: refused.
 template <class T>
-Tensor norm(const Tensor&, const std::vector<int>&, T, double = 2) = delete;
+Tensor norm(const Tensor&, const Axes&, T, double = 2) = delete;
 template <class T>
-Tensor variance(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
+Tensor variance(const Tensor&, const Axes&, T, int = 1) = delete;
 template <class T>
-Tensor standard_deviation(const Tensor&, const std::vector<int>&, T, int = 1) = delete;
+Tensor standard_deviation(const Tensor&, const Axes&, T, int = 1) = delete;
 /// \endcond
 
 /// log sum exp(x), computed from x - max x so that nothing overflows. Where all x are -inf it is
 /// -inf, and the gradient 0 (PyTorch: NaN).
-Tensor logsumexp(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 /// y_i = x_0 + ... + x_i along an axis; the shape stays. The running sum is kept in double.
 Tensor cumsum(const Tensor& x, int axis);
@@ -60,9 +59,9 @@ Tensor cumsum(const Tensor& x, int axis);
 /// The largest element along the given axes. Elements that tie for it share its gradient evenly; so
 /// do several NaN (PyTorch sends NaN to the whole row). \throws Error for the maximum of no
 /// elements.
-Tensor amax(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// The smallest element along the given axes; all else as in amax.
-Tensor amin(const Tensor& x, const std::vector<int>& axes = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 /// The largest of all elements: amax over all axes, a scalar.
 Tensor max(const Tensor& x);

@@ -30,7 +30,7 @@ Tensor squeeze(const Tensor& x);
 /// Two axes exchanged; by default the last two. \throws Error if there is no such axis.
 Tensor transpose(const Tensor& x, int axis_a = -2, int axis_b = -1);
 /// Axis i of the result is axis order[i] of x. \throws Error unless `order` names every axis once.
-Tensor permute(const Tensor& x, const std::vector<int>& order);
+Tensor permute(const Tensor& x, const Axes& order);
 /// Elements start, start + step, ... before stop along an axis, as in Python: negative ones count
 /// from the end, and both are clamped to the axis. \throws Error if there is no such axis or step <
 /// 1.
@@ -64,7 +64,7 @@ Tensor stack(const std::vector<Tensor>& parts, int axis = 0);
 Tensor repeat(const Tensor& x, const std::vector<int64_t>& times);
 /// The order along the given axes reversed; along all of them if none is given (as numpy.flip).
 /// \throws Error for an axis that does not exist or is named twice.
-Tensor flip(const Tensor& x, const std::vector<int>& axes = {});
+Tensor flip(const Tensor& x, const Axes& axes = {});
 
 /// How many elements pad adds at both ends of an axis.
 struct Padding {

@@ -8,18 +8,18 @@
 namespace gradus::test::fuzz {
 namespace {
 
-using Reduction3 = Tensor (*)(const Tensor&, const std::vector<int>&, bool);
+using Reduction3 = Tensor (*)(const Tensor&, const Axes&, bool);
 
 void reduce(Builder& b, Reduction3 f) {
   const int x = b.pick();
-  const std::vector<int> axes = b.axes(x);
+  const Axes axes = b.axes(x);
   const bool keepdim = b.chance(2);
   b.add({x}, [=](const Pool& p) { return f(p[x], axes, keepdim); });
 }
 
 void extreme(Builder& b, Reduction3 f) {
   const int x = b.pick();
-  const std::vector<int> axes = b.axes(x);
+  const Axes axes = b.axes(x);
   const bool keepdim = b.chance(2);
   if (b.is_distinct(x)) b.add({x}, [=](const Pool& p) { return f(p[x], axes, keepdim); });
 }
@@ -39,7 +39,7 @@ void extreme_of_all(Builder& b, F f) {
 void spread(Builder& b, const char* name) {
   const bool root = std::string_view(name) == "standard_deviation";
   const int x = b.pick();
-  const std::vector<int> axes = b.axes(x);
+  const Axes axes = b.axes(x);
   const auto correction = static_cast<int>(b.size(0, 1));
   // A deviation near 0 is a kink, and of one element it is 0.
   if (root) {
@@ -59,7 +59,7 @@ void spread(Builder& b, const char* name) {
 
 void normed(Builder& b, const char*) {
   const int x = b.pick();
-  const std::vector<int> axes = b.axes(x);
+  const Axes axes = b.axes(x);
   const int64_t which = b.size(0, 3);
   const double power = which == 0 ? 1 : which == 1 ? 2 : which == 2 ? 3.5 : INFINITY;
   if (b.is_away(x) && (which < 3 || b.is_distinct(x, true)))
