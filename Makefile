@@ -101,7 +101,8 @@ ISA_avx2     := -mavx2 -mfma
 ISA_avx512   := $(ISA_avx2) -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512
 
 # For another machine, whose programs run in $(RUN): there is no library for it to link. GoogleTest
-# comes as sources, and fmt as headers, which one source turns into what libfmt would hold.
+# comes as sources, and fmt as headers, which one source turns into what libfmt would hold. GCC's notes on
+# how vectors are passed between functions compiled by its older versions are of no use to us.
 GTEST := -lgtest_main -lgtest -pthread
 ifdef CROSS
   COMMON += -idirafter /usr/include -Wno-psabi
@@ -525,7 +526,7 @@ clean: ## Remove everything that was built
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_.0-9%-]+:.*## / { sub("%", "NN", $$1); printf "  make %-17s %s\n", $$1, $$2 }' Makefile
-	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++; V=1 shows the commands."
+	@echo "Variants: DEBUG=1, SANITIZE=address,undefined, CXX=clang++, LEVEL=0, COVERAGE=1; V=1 shows the commands."
 
 FORCE:
 .PHONY: all gpt test test-core ready tsan tsan-here aarch64 levels coverage coverage-here fuzz gradcheck exercise exercise-check exercise-solution tokenize bench-loop museum mutate puzzle puzzle-check lessons contracts bench docs docs-check data reference exchange op-list ulps lint format layers headers install uninstall compile_commands.json clean help FORCE

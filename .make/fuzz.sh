@@ -16,6 +16,7 @@ export OMP_NUM_THREADS=1  # inputs are small: a second thread would only be wait
 # may be told to make one, an Error. Freed memory stays in the cache, and the origin of a block is not
 # written down in full: running a crash's input again by itself, as is said below, shows all.
 limit=max_allocation_size_mb=256
+bounds=(-timeout=10 -rss_limit_mb=2048)
 export ASAN_OPTIONS=$limit:quarantine_size_mb=8:malloc_context_size=2:$ASAN_OPTIONS
 scratch=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")") || exit 1
 export TMPDIR=$scratch
@@ -53,7 +54,7 @@ report_crash() {
   input=$(awk '/Test unit written to / { print $NF }' "$log")
   grep -m1 -aE '^ *what\(\):|ERROR: |SUMMARY: |runtime error' "$log" | cut -c 1-300
   echo "$target failed; its last words are in $log. To run the input again:"
-  echo "  OMP_NUM_THREADS=1 ASAN_OPTIONS=$limit $program ${input:-(none was written)}"
+  echo "  OMP_NUM_THREADS=1 ASAN_OPTIONS=$limit $program ${bounds[*]} ${input:-(none was written)}"
   echo "A mistake that is fixed becomes a test: move the input to tests/fuzz/regressions/$target/."
 }
 
@@ -71,8 +72,8 @@ for target; do
   # A run that counts executions still ends: after six hours. Without libFuzzer's statistics of rare
   # features, which take half of the time, as many features are found in the same time.
   "$program" -max_total_time="$([ "$runs" ] && echo 21600 || echo "$seconds")" ${runs:+-runs="$runs"} \
-    $([ -e "$dictionary" ] && echo "-dict=$dictionary") -max_len="$longest" -timeout=10 \
-    -rss_limit_mb=2048 -print_final_stats=1 -print_funcs=0 -reload=0 -entropic=0 \
+    $([ -e "$dictionary" ] && echo "-dict=$dictionary") -max_len="$longest" \
+    "${bounds[@]}" -print_final_stats=1 -print_funcs=0 -reload=0 -entropic=0 \
     -artifact_prefix="$build/crashes/$target-" "${inputs[@]}" > "$log" 2>&1 &
   running=$!
   [ -t 1 ] && show_progress

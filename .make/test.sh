@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test.sh PROGRAM [FILTER]: run a GoogleTest program, say nothing of what passes and what matters of
-# what fails: the first failures on the screen, all of them in PROGRAM.failures. The last line is
+# test.sh PROGRAM [FILTER]: run a GoogleTest program, say how far it is and what matters of what
+# fails: the first failures on the screen, all of them in PROGRAM.failures. The last line is
 # `N passed, N failed`. A crash counts as a failed test, and so does a test that ends the program, or
 # a leak that is found after the last one. RUN runs a program for another machine. A FILTER that is one word means all tests with that word.
 program=$1 filter=${2:-} log=$1.failures

@@ -30,7 +30,7 @@ class BPETokenizer::Encoder {
   explicit Encoder(const BPETokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   void add_text(std::string_view text) {
-    each_word(text, [&](std::string_view word, size_t) { add_word(word); });
+    each_word(text, [&](std::string_view word) { add_word(word); });
   }
   void add(Id id) { ids_.push_back(id); }
   std::vector<int64_t> take() { return std::move(ids_); }

@@ -29,10 +29,11 @@ std::vector<Word> count_words(std::string_view text, Progress&& progress) {
   std::unordered_map<std::string_view, size_t> places;
   std::vector<Word> words;
   size_t reported = 0;
-  each_word(text, [&](std::string_view word, size_t end) {
+  each_word(text, [&](std::string_view word) {
     const auto [place, is_new] = places.try_emplace(word, words.size());
     if (is_new) words.push_back({word, 0});
     ++words[place->second].count;
+    const auto end = static_cast<size_t>(word.data() - text.data()) + word.size();
     if (end - reported < (1 << 20)) return;
     reported = end;
     progress(static_cast<double>(end) / static_cast<double>(text.size()));

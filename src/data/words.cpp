@@ -57,7 +57,7 @@ size_t word_end(std::string_view text, size_t begin) {
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
-  each_word(text, [&](std::string_view word, size_t) { words.push_back(word); });
+  each_word(text, [&](std::string_view word) { words.push_back(word); });
   return words;
 }
 

@@ -152,7 +152,8 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdim, double p) {
   const ReducedAxes r = floating("norm", x, axes);
   check(r.n > 0 || !std::isinf(p), "norm: the maximum of no elements, shape {}", x.shape());
   const Array folded = r.fold(x.value());
-  Array y = Array::zeros({r.rows}, x.dtype());  // the norm of a row without elements
+  // Rows without elements have the norm 0; the others are written below.
+  Array y = r.n == 0 ? Array::zeros({r.rows}, x.dtype()) : Array({r.rows}, x.dtype());
   dispatch_float("norm", x.dtype(), [&]<class T> {
     T* value = y.mutable_data<T>();
     for_each_row(r.rows, r.n, [&, first = folded.data<T>()](int64_t row, int64_t at) {

@@ -112,6 +112,20 @@ void off(Builder& b, const char*) {
   });
 }
 
+// Backward of 2x that is not linear in dy.
+template <Array (*slope)(const Array& dy)>
+void not_linear(Builder& b, const char*) {
+  const int x = b.pick();
+  b.add({x}, [=](const Pool& p) {
+    return record("off", p[x].value() * 2.0, {p[x]}, [](const Array& dy, Inputs in) {
+      if (in.wants(0)) in.add(0, slope(dy));
+    });
+  });
+}
+Array forgotten(const Array& dy) { return Array::full(dy.shape(), 2, dy.dtype()); }
+Array squared(const Array& dy) { return dy * dy * 2.0; }
+Array shifted(const Array& dy) { return dy * 2.0 + 1e-3; }
+
 // Of all programs that take the op, how many are found to be wrong.
 double share_found(const Op& op) {
   const ScopedOp scope(op);
@@ -138,6 +152,9 @@ TEST(RandomGraphs, FindAWrongGradient) {
   EXPECT_EQ(share_found({"off", off<0>}), 0) << "this one is right";
   EXPECT_GE(share_found({"off", off<10>}), 0.5);
   EXPECT_GE(share_found({"off", off<-1'000'000>}), 0.5) << "no gradient at all";
+  EXPECT_GE(share_found({"off", not_linear<forgotten>}), 0.5);
+  EXPECT_GE(share_found({"off", not_linear<squared>}), 0.5);
+  EXPECT_GE(share_found({"off", not_linear<shifted>}), 0.5);
 }
 
 }  // namespace

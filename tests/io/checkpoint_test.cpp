@@ -183,9 +183,11 @@ TEST(Checkpoint, AFileThatMayNotBeReadIsAnErrorAndNotPassedOver) {
   save_checkpoint(path, state_of(1));
   save_checkpoint(path, state_of(2));
   fs::permissions(path, fs::perms::none);
+  bool tried = false;
   {
     const test::WithoutPrivileges scope;
-    if (scope.works()) {
+    tried = scope.works();
+    if (tried) {
       EXPECT_EQ(error_of([&] { load_checkpoint(path); }),
                 "read: " + path.string() + ": Permission denied");
     }
@@ -194,6 +196,7 @@ TEST(Checkpoint, AFileThatMayNotBeReadIsAnErrorAndNotPassedOver) {
   fs::create_directory(path);
   EXPECT_EQ(error_of([&] { load_checkpoint(path); }),
             "read: " + path.string() + ": is a directory");
+  if (!tried) GTEST_SKIP() << "this root may not become another user";
 }
 
 TEST(Checkpoint, OtherSafetensorsFilesAreNoCheckpoints) {
@@ -368,9 +371,11 @@ TEST(Checkpoint, ADirectoryThatIsReadOnlyOrGoneIsAnErrorUntilItIsBack) {
   save_checkpoint(path, state_of(1));
   fs::permissions(folder, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
                               fs::perms::others_exec);
+  bool tried = false;
   {
     const test::WithoutPrivileges scope;
-    if (scope.works()) {
+    tried = scope.works();
+    if (tried) {
       EXPECT_EQ(error_of([&] { save_checkpoint(path, state_of(2)); }),
                 "write: " + path.string() + ": Permission denied");
     }
@@ -384,6 +389,7 @@ TEST(Checkpoint, ADirectoryThatIsReadOnlyOrGoneIsAnErrorUntilItIsBack) {
   fs::rename(directory / "elsewhere", folder);
   save_checkpoint(path, state_of(2));
   EXPECT_EQ(loaded_step(path), "2");
+  if (!tried) GTEST_SKIP() << "this root may not become another user";
 }
 
 }  // namespace
