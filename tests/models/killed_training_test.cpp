@@ -22,6 +22,7 @@
 #include "gradus/io/file.h"
 #include "gradus/models/trainer.h"
 #include "io/failpoint.h"
+#include "io/failpoints.h"
 #include "io/temporary.h"
 #include "support.h"
 
@@ -271,6 +272,36 @@ TEST_F(KilledTraining, BeforeEveryCallOfASave) {
   kill_at({{"keep", {1, 2}}, {"rename", {1, 2, 3}}, {"fsync_directory", {2}}}, false, try_it);
   EXPECT_EQ(kills, 29);
   EXPECT_GE(between_open_and_rename, 10);
+}
+
+// A disk that is full in the middle of a file, or at its end, or that became read-only.
+TEST_F(KilledTraining, ThatCouldNotBeSavedGoesOnFromTheLastSave) {
+  struct Refusal {
+    const char* call;
+    int error, successes;
+  };
+  for (const Refusal refusal : {Refusal{"write", ENOSPC, 0}, Refusal{"write", ENOSPC, 15},
+                                Refusal{"fsync", ENOSPC, 0}, Refusal{"open", EROFS, 0}}) {
+    SCOPED_TRACE(fmt::format("{} after {}", refusal.call, refusal.successes));
+    const test::TemporaryDirectory directory;
+    const Orders told{.path = directory / "a"};
+    const data::Corpus corpus = text();
+    Trainer trainer = new_trainer(corpus);
+    const auto step_and_save = [&] {
+      trainer.step();
+      io::save_checkpoint(told.path, trainer.state());
+    };
+    for (int i = 0; i < 7; ++i) step_and_save();
+    {
+      const test::Failing disk(refusal.call, refusal.error, refusal.successes);
+      for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(test::error_of(step_and_save),
+                  fmt::format("write: {}: {}", told.path, std::strerror(refusal.error)));
+    }
+    expect_nothing_lost(told, {.killed = false, .last_saved = 7}, 2, directory / "resumed");
+    step_and_save();  // there is room again: this training goes on as well
+    EXPECT_EQ(io::checksum(io::load_checkpoint(told.path).state), sums_.at(10));
+  }
 }
 
 }  // namespace
