@@ -9,6 +9,7 @@
 #include "fuzz/graph/check.h"
 #include "gradus/arithmetic.h"
 #include "gradus/random.h"
+#include "ops/op_table.h"
 #include "support.h"
 
 namespace gradus::test::fuzz {
@@ -94,6 +95,18 @@ TEST(RandomGraphs, TakeEveryOp) {
       for (const Op& op : all_ops())
         if (entry.text.starts_with(std::string(op.name) + " x")) taken.insert(op.name);
   for (const Op& op : all_ops()) EXPECT_TRUE(taken.contains(op.name)) << op.name;
+}
+
+// A new op with a gradient, which the table of ops has, gets a line in tests/fuzz/graph/ as well.
+TEST(RandomGraphs, AreMadeOfAllOpsThatHaveAGradient) {
+  std::set<std::string> names;
+  for (const Op& op : all_ops()) names.insert(op.name);
+  for (const OpCase& c : op_table()) {
+    if (names.contains(c.op) || c.op == "to") continue;  // which leaves float64
+    std::vector<Tensor> leaves;
+    for (const Array& input : inputs_of(c)) leaves.push_back(parameter(input));
+    EXPECT_FALSE(c.call(leaves).requires_grad()) << c.name;
+  }
 }
 
 TEST(RandomGraphs, AreTheSameForTheSameBytes) {
