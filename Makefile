@@ -385,10 +385,10 @@ aarch64: ## Build the core tests for ARM and run them in QEMU
 
 # Branches that only an exception takes are left out: every call has one. Tests that start compilers are
 # left out, those of processes that are killed, for such a process writes down nothing of what it ran, and
-# the contracts of lessons that train, minutes each where a kernel counts each turn of a loop: they take
-# most of the time, and run no line that others do not. FILTER and TARGET as for test.
+# the contracts and pages of lessons that train, minutes each where kernels count the turns of their loops:
+# they take most of the time, and run no line that others do not. FILTER and TARGET as for test.
 LEFT_OUT := $(subst $(space),:,*/MuseumTest.* Museum.* WorkshopTest.* Puzzle.* ExerciseProgram.* Install.* CompileCommands.* \
-            KilledTraining.* $(foreach lesson,12 13 15,*/LessonContract.*/$(lesson)_*))
+            KilledTraining.* $(foreach lesson,12 13 15,*/LessonContract.*/$(lesson)_* */EveryLesson.*/Lesson$(lesson)_*))
 GCOVR = gcovr --root . --filter src/ --object-directory $(B)/obj --exclude-throw-branches --exclude-unreachable-branches
 coverage: ## How much of src/ the tests run; lists what they do not; pages in build/coverage/html
 	@[ ! -d build ] || find build -name '*.gcda' -delete  # what earlier runs counted
