@@ -112,7 +112,7 @@ void fail_at_every_new(const std::string& name, F&& f, Then&& then) {
       EXPECT_TRUE(std::string(error.what()).ends_with(": out of memory"))
           << name << " at block " << blocks << ": " << error.what();
     }
-    EXPECT_LE(blocks_held, held) << name << " at block " << blocks;
+    EXPECT_EQ(blocks_held, held) << name << " at block " << blocks;
     then();
     if (::testing::Test::HasFailure()) return;
   }
