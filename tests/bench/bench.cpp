@@ -59,8 +59,10 @@ Times race(const std::vector<Job>& contestants, int threads, double seconds) {
   size_t rounds = 0;
   while (rounds < fewest_rounds || since(start) < patience ||
          (since(start) < 4 * patience && !calm_enough())) {
-    ++rounds;
-    for (size_t i = 0; i < contestants.size(); ++i) {
+    // Each round begins with another one: nobody always follows the same one.
+    const size_t first = rounds++ % contestants.size();
+    for (size_t turn = 0; turn < contestants.size(); ++turn) {
+      const size_t i = (first + turn) % contestants.size();
       all[i].gauge.begin();
       all[i].seconds.push_back(seconds_for(contestants[i], repeats[i]) /
                                static_cast<double>(repeats[i]));

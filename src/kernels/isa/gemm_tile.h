@@ -42,7 +42,7 @@ template <int rows, int vectors, class T>
   for (int i = 0; i < rows; ++i) {
     const Vec<T> a_i = broadcast(a[i][k]);
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) c[i][j] = multiply_add(a_i, b_vectors[j], c[i][j]);
+    for (int j = 0; j < vectors; ++j) add_product(c[i][j], a_i, b_vectors[j]);
   }
 }
 

@@ -9,6 +9,7 @@
 //   load_n(p, n)   store_n(p, v, n)   the first n lanes, 0 <= n <= width<T>: the tail of an array
 //   broadcast(x)                      x in every lane
 //   multiply_add(x, y, z)             x y + z, fused where the CPU can
+//   add_product(sum, x, y)            sum += x y, the same, in the register of sum
 //   vmin   vmax   select              lane by lane
 //   sum_lanes(v)   max_lanes(v)       across the lanes, always in the same order
 //   transpose(rows)                   a width<T> x width<T> block, in registers
@@ -191,6 +192,22 @@ void store_n(T* p, Vec<T> v, int64_t n) {
 template <class V>
 V multiply_add(V x, V y, V z) {
   return x * y + z;
+}
+
+// sum += x y, in the register that holds the sum. GCC 12 takes the result of multiply_add for a new
+// value, likes to put it where x or y was, and copies and spills its way out of that. In a loop
+// that needs all registers, as a tile of a matrix product does, this costs a tenth; so here GCC is
+// told which instruction it is to be.
+template <class V>
+[[gnu::always_inline]] inline void add_product(V& sum, V x, V y) {
+#if defined(__FMA__) && !defined(__clang__)
+  if constexpr (sizeof(sum[0]) == sizeof(float))
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+  else
+    asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+#else
+  sum = multiply_add(x, y, sum);
+#endif
 }
 
 template <class Mask, class V>
