@@ -31,14 +31,15 @@ void pack_rows(T* to, const T* b, int64_t b_row, int64_t k, int64_t n) {
 }
 
 // Where the columns of B are adjacent numbers, as in the transpose of a matrix: blocks of W x W are
-// turned round in registers. Takes k rows of n columns, both at most W; the rest reads as 0.
-template <class T>
+// turned round in registers. Takes k rows of n columns, both at most W; the rest reads as 0. If
+// `fetch`, the same rows of the next W columns are on their way then.
+template <bool fetch, class T>
 [[gnu::always_inline]] inline void load_transposed(Vec<T> (&block)[width<T>], const T* b,
                                                    int64_t b_col, int64_t k, int64_t n) {
 #pragma GCC unroll 16
   for (int i = 0; i < width<T>; ++i) {
     block[i] = i < n ? load_next(b + i * b_col, k) : Vec<T>{};
-    __builtin_prefetch(b + (i + width<T>)*b_col);  // the next columns
+    if (fetch) __builtin_prefetch(b + (i + width<T>)*b_col);
   }
   transpose(block);
 }
@@ -50,7 +51,7 @@ void pack_columns(T* to, const T* b, int64_t b_col, int64_t k, int64_t n) {
   for (int64_t j = 0; j < n; j += W)
     for (int64_t r = 0; r < k; r += W) {
       Vec<T> block[W];
-      load_transposed(block, b + j * b_col + r, b_col, k - r, n - j);
+      load_transposed<true>(block, b + j * b_col + r, b_col, k - r, n - j);
 #pragma GCC unroll 16
       for (int i = 0; i < W; ++i)
         if (i < k - r) store(to + (r + i) * to_row + j, block[i]);
