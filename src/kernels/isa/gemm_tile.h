@@ -49,7 +49,11 @@ template <int rows, int vectors, class T>
 template <int rows, int vectors, OrderOfA order, class T>
 void multiply_tile(const Tile<T>& t) {
   constexpr int W = width<T>;
-  const auto lanes = [&](int j) { return j == vectors - 1 ? t.last_lanes : W; };
+  // What is needed in the end: a store to C could change t, for all that the compiler knows.
+  T* const c_begin = t.c;
+  const int64_t c_step = t.c_row, last_lanes = t.last_lanes;
+  const bool accumulate = t.accumulate;
+  const auto lanes = [&](int j) { return j == vectors - 1 ? last_lanes : W; };
 
   Vec<T> c[rows][vectors];
 #pragma GCC unroll 8
@@ -91,13 +95,14 @@ void multiply_tile(const Tile<T>& t) {
 #pragma GCC unroll 1
   for (; k < t.k; ++k, b += b_row) add_outer_product(c, a, k * a_col, b);
 
+  const auto each_vector = [&](auto f) __attribute__((always_inline)) {
 #pragma GCC unroll 8
-  for (int i = 0; i < rows; ++i)
+    for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) {
-      T* p = t.c + i * t.c_row + j * W;
-      store_next(p, t.accumulate ? load_next(p, lanes(j)) + c[i][j] : c[i][j], lanes(j));
-    }
+      for (int j = 0; j < vectors; ++j) f(c[i][j], c_begin + i * c_step + j * W, lanes(j));
+  };
+  if (accumulate) each_vector([](Vec<T>& v, const T* p, int64_t n) { v += load_next(p, n); });
+  each_vector([](Vec<T> v, T* p, int64_t n) { store_next(p, v, n); });
 }
 
 // Calls the multiply_tile made for this many rows and vectors: the edges of C have smaller tiles.
