@@ -142,13 +142,16 @@ template <class T>
 void softmax_backward_step(const TileOfHead<T>& tile, int64_t r, T* p, bool kept, T* dp, T maximum,
                            T inverse_sum, T d, T* d_bias) {
   const int64_t n = tile.stairs.seen_by(r);
-  if (!kept) tile.prepare(p, r);
+  if (!kept) {
+    tile.prepare(p, r);
+    const T factor = tile.remaining_factor();
+    const auto probability = [=](Vec<T> s) {
+      return exponential(s, maximum, factor) * inverse_sum;
+    };
+    map(p, n, probability, each(p));
+  }
   for (int64_t j = 0; j < n; j += width<T>) {
-    Vec<T> probability = load_next(p + j, n - j);
-    if (!kept) {
-      probability = exponential(probability, maximum, tile.remaining_factor()) * inverse_sum;
-      store_next(p + j, probability, n - j);
-    }
+    const Vec<T> probability = load_next(p + j, n - j);
     const Vec<T> difference = load_next(dp + j, n - j) - d;
     const Vec<T> ds = select(probability == T(0), Vec<T>{}, probability * difference);
     if (d_bias) store_next(d_bias + j, ds, n - j);
