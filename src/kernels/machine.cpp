@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <string>
 #include <vector>
 
 namespace gradus::kernels {
@@ -29,6 +30,20 @@ double best_seconds(int threads, int trials, Work work) {
     best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
   }
   return best;
+}
+
+// What Linux says of the first core's caches, or 0.
+int64_t data_cache_bytes(int level) {
+  for (int i = 0;; ++i) {
+    const std::string cache = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(i);
+    int this_level = 0;
+    if (!(std::ifstream(cache + "/level") >> this_level)) return 0;
+    std::string type;
+    std::ifstream(cache + "/type") >> type;
+    int64_t kib = 0;  // as in 32K
+    if (this_level == level && type != "Instruction" && std::ifstream(cache + "/size") >> kib)
+      return kib << 10;
+  }
 }
 
 }  // namespace
@@ -73,11 +88,17 @@ Machine this_machine() {
       machine.cpu = line.substr(std::min(line.size(), line.find(':') + 2));
       break;
     }
+  machine.l1 = data_cache_bytes(1);
+  machine.l2 = data_cache_bytes(2);
+  machine.l3 = data_cache_bytes(3);
 #ifdef _SC_LEVEL1_DCACHE_SIZE
-  // glibc asks the CPU; -1 and 0 mean that it got no answer
-  machine.l1 = std::max(0L, sysconf(_SC_LEVEL1_DCACHE_SIZE));
-  machine.l2 = std::max(0L, sysconf(_SC_LEVEL2_CACHE_SIZE));
-  machine.l3 = std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE));
+  // glibc asks the CPU; -1 and 0 mean that it got no answer. It adds up all L3 caches of some CPUs.
+  const auto otherwise = [](int64_t& bytes, int name) {
+    if (bytes == 0) bytes = std::max(0L, sysconf(name));
+  };
+  otherwise(machine.l1, _SC_LEVEL1_DCACHE_SIZE);
+  otherwise(machine.l2, _SC_LEVEL2_CACHE_SIZE);
+  otherwise(machine.l3, _SC_LEVEL3_CACHE_SIZE);
 #endif
   return machine;
 }
