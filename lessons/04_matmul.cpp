@@ -46,8 +46,8 @@ serves every row before the next one is fetched.
 \beside
 4 Vectorised: an instruction multiplies and adds a whole register of numbers. A tile of C, rows x
 vectors, stays in registers while l runs, so that a vector of B serves several rows. `Vec`,
-`load` and `multiply_add` come from src/kernels/isa/vec.h; the source is compiled for each
-instruction set. \sourceof{kernels/ladder/vectors.cpp,tile}
+`load` and `multiply_accumulate`, which is c += a b, come from src/kernels/isa/vec.h; the source is
+compiled for each instruction set. \sourceof{kernels/ladder/vectors.cpp,tile}
 
 \beside
 5 Packed: the same tile, but its columns of B are copied first, row right after row. What is read

@@ -25,8 +25,11 @@ constexpr int64_t kept_bytes = 2 << 20;
 constexpr int64_t row_bytes = 3 << 10;
 // The same where A is transposed and packed: half as deep was faster by a tenth.
 constexpr int64_t packed_row_bytes = row_bytes / 2;
-// A matrix B that is read where it lies: so small, and for so few rows of A.
+// B is not packed where it spans at most so many bytes, which caches hold, and A has at most so
+// many rows: a copy pays only if it is read by more tiles, one for six rows, than these.
 constexpr int64_t most_bytes_in_place = 64 << 10, most_rows_in_place = 256;
+// Up to so many bytes, the weights of a single row are taken to be in a cache from their last use.
+constexpr int64_t cached_bytes = 4 << 20;
 // Some 10 us of work; below that a fork costs more than it brings.
 constexpr int64_t parallel_flops = 1'000'000;
 
@@ -42,17 +45,21 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   const int64_t panel = kernel.tile_columns * k;
   const int64_t a_elements = choose(2 * tuning.block_elements, packed_a_bytes / size);
   const int64_t m_block = std::max(kernel.tile_rows, a_elements / k);
-  // A copy of B must be read by more than one tile to be worth its time; where B is near anyway, by
-  // some forty.
-  const bool small = g.m <= most_rows_in_place &&
-                     k * g.n <= choose(tuning.block_elements, most_bytes_in_place / size);
+  const bool small =
+      g.m <= kernel.tile_rows ||
+      (g.m <= most_rows_in_place && cost_of({g.k, std::max(g.b_row, g.n)}) <=
+                                        choose(tuning.block_elements, most_bytes_in_place / size));
+  const bool one_row = g.m == 1 && g.b_row == 1 && g.b_col != 1;
+  const bool cached = cost_of({g.k, g.n}) <= choose(tuning.block_elements, cached_bytes / size);
   const int64_t most_kept = choose(16 * tuning.block_elements, kept_bytes / size);
   return {.k_block = k_block,
           .m_block = m_block,
           .n_block = kernel.tile_columns * std::max<int64_t>(1, elements / panel),
           .keep_b = g.a_col != 1 && g.m > 2 * m_block && k * g.n <= most_kept,
-          .one_row = g.m == 1 && g.b_row == 1 && g.b_col != 1,
-          .pack_b = g.b_col != 1 || (g.m > kernel.tile_rows && !small)};
+          .row = !one_row ? RowPlan::none
+                 : cached ? RowPlan::from_cache
+                          : RowPlan::from_memory,
+          .pack_b = g.b_col != 1 || !small};
 }
 
 // One thread's share, which may be all of it.

@@ -6,14 +6,19 @@
 
 namespace gradus::kernels {
 
+// A single row of C, where the columns of B are adjacent numbers, is a product of its own kind:
+// nothing is packed (isa/gemm_row.h). B is taken to come from memory if it is large.
+enum class RowPlan { none, from_memory, from_cache };
+
 // How a product is walked through; chosen from its whole shape, before it is divided among threads.
 struct GemmPlan {
   int64_t k_block;  // the sum over k is made in ceil(k / k_block) parts of nearly equal length
   int64_t m_block;  // rows of A that are packed at a time, where their elements are not adjacent
   int64_t n_block;  // columns of B that are packed at a time: a multiple of tile_columns
   bool keep_b;      // all blocks of B are packed once, and kept for the rows of A to come
-  bool one_row;  // a single row of C, and the columns of B are adjacent numbers: nothing is packed
-  bool pack_b;   // false: B is read where it lies; its columns must be adjacent
+  RowPlan row;
+  bool pack_b;  // false: B, whose rows are adjacent numbers, is read where it lies, except
+                // a last panel that ends within a vector
 };
 
 template <class T>

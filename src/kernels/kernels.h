@@ -181,7 +181,8 @@ struct GemmArgs {
 // override them so that small shapes reach every path (ScopedGemmTuning); 0 means "choose".
 struct GemmTuning {
   int64_t k_block = 0;         // depth of a packed block
-  int64_t block_elements = 0;  // elements of packed B kept in the L2 cache
+  int64_t block_elements = 0;  // elements of packed B kept in the L2 cache; a B of more is no small
+                               // one either, nor one that a cache holds
   int64_t parallel_flops = 0;  // products below this many FLOPs run on one thread
 };
 class ScopedGemmTuning {

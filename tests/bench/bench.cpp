@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <random>
 
 #include "bench/calm.h"
 #include "gradus/threads.h"
@@ -57,12 +58,16 @@ Times race(const std::vector<Job>& contestants, int threads, double seconds) {
   const Clock::time_point start = Clock::now();
   const double patience = seconds * static_cast<double>(contestants.size());
   size_t rounds = 0;
+  // In another order each time: what one leaves in the caches helps or hinders nobody in
+  // particular.
+  std::vector<size_t> order(contestants.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::minstd_rand random;
   while (rounds < fewest_rounds || since(start) < patience ||
          (since(start) < 4 * patience && !calm_enough())) {
-    // Each round begins with another one: nobody always follows the same one.
-    const size_t first = rounds++ % contestants.size();
-    for (size_t turn = 0; turn < contestants.size(); ++turn) {
-      const size_t i = (first + turn) % contestants.size();
+    ++rounds;
+    std::ranges::shuffle(order, random);
+    for (const size_t i : order) {
       all[i].gauge.begin();
       all[i].seconds.push_back(seconds_for(contestants[i], repeats[i]) /
                                static_cast<double>(repeats[i]));

@@ -159,22 +159,25 @@ void check_rows_alone(int64_t n, int64_t k, Strides b, int option) {
 }
 
 TYPED_TEST(GemmMemory, ARowAloneHasTheSameBitsAtEveryTail) {
-  for (int64_t k_block : {0, 8})
-    for (int threads : {1, 3}) {
-      ScopedGemmTuning tuning({.k_block = k_block, .parallel_flops = 1});
-      ScopedThreads scoped_threads(threads);
-      on_every_isa([&] {
-        const int64_t lanes = gemm_kernel<TypeParam>().lanes;
-        int option = 0;
-        for (int64_t n = 1; n <= 2 * lanes + 1; ++n)
-          for (int64_t k : {int64_t{1}, lanes, 2 * lanes + 5})
-            for (Strides b : layouts(k, n)) {
-              check_rows_alone<TypeParam>(n, k, b, option++);
-              if (this->HasFatalFailure()) return;
-            }
-        for (Strides b : layouts(1601, 65)) check_rows_alone<TypeParam>(65, 1601, b, 3);
-      });
-    }
+  // Weights of more than one number are taken to come from memory, or from a cache.
+  for (int64_t block_elements : {0, 1})
+    for (int64_t k_block : {0, 8})
+      for (int threads : {1, 3}) {
+        ScopedGemmTuning tuning(
+            {.k_block = k_block, .block_elements = block_elements, .parallel_flops = 1});
+        ScopedThreads scoped_threads(threads);
+        on_every_isa([&] {
+          const int64_t lanes = gemm_kernel<TypeParam>().lanes;
+          int option = 0;
+          for (int64_t n = 1; n <= 3 * lanes + 1; ++n)
+            for (int64_t k : {int64_t{1}, lanes, 2 * lanes + 5})
+              for (Strides b : layouts(k, n)) {
+                check_rows_alone<TypeParam>(n, k, b, option++);
+                if (this->HasFatalFailure()) return;
+              }
+          for (Strides b : layouts(1601, 65)) check_rows_alone<TypeParam>(65, 1601, b, 3);
+        });
+      }
 }
 
 }  // namespace

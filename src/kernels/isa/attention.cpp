@@ -145,10 +145,10 @@ void softmax_backward_step(const TileOfHead<T>& tile, int64_t r, T* p, bool kept
   if (!kept) {
     tile.prepare(p, r);
     const T factor = tile.remaining_factor();
-    const auto probability = [=](Vec<T> s) {
+    const auto to_probability = [=](Vec<T> s) {
       return exponential(s, maximum, factor) * inverse_sum;
     };
-    map(p, n, probability, each(p));
+    map(p, n, to_probability, each(p));
   }
   for (int64_t j = 0; j < n; j += width<T>) {
     const Vec<T> probability = load_next(p + j, n - j);
@@ -181,7 +181,7 @@ void row_dots(T* d, RowMajor<const T> x, RowMajor<const T> y, int64_t rows, int6
       transpose(a);
       transpose(b);
 #pragma GCC unroll 16
-      for (int k = 0; k < W; ++k) total = multiply_add(a[k], b[k], total);
+      for (int k = 0; k < W; ++k) multiply_accumulate(total, a[k], b[k]);
     }
     store(d + i, total);
   }

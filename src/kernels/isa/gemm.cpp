@@ -124,7 +124,7 @@ void multiply_rows(const GemmArgs<T>& g, const GemmPlan& plan, Block<T> block, i
 
 template <class T>
 void multiply(const GemmArgs<T>& g, const GemmPlan& plan, T* packed_b, T* packed_a) {
-  if (plan.one_row) return multiply_row(g, plan.k_block);
+  if (plan.row != RowPlan::none) return multiply_row(g, plan);
   Block<T> block{};
   block.packed_a = packed_a;
   block.packed_b = packed_b;

@@ -86,7 +86,8 @@ void pack_a(T* to, const T* a, int64_t a_row, int64_t a_col, int64_t m, int64_t 
         T* column = to + i * k + l * rows;
         __builtin_prefetch(from + columns * a_col);
         if (a_row == 1) {
-          // What is stored beyond a column is written over by the next one.
+          // Whole vectors, for masked stores are slow on some CPUs: what reaches beyond a column is
+          // written over by those that follow.
           for (int64_t r = 0; r < rows; r += width<T>)
             store_next(column + r, load_next(from + r, rows - r), (k - l) * rows - r);
         } else {

@@ -42,14 +42,14 @@ template <int rows, int vectors, class T>
   for (int i = 0; i < rows; ++i) {
     const Vec<T> a_i = broadcast(a[i][k]);
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j) add_product(c[i][j], a_i, b_vectors[j]);
+    for (int j = 0; j < vectors; ++j) multiply_accumulate(c[i][j], a_i, b_vectors[j]);
   }
 }
 
 template <int rows, int vectors, OrderOfA order, class T>
 void multiply_tile(const Tile<T>& t) {
   constexpr int W = width<T>;
-  // What is needed in the end: a store to C could change t, for all that the compiler knows.
+  // Copied, because the compiler must assume that a store to C may change t.
   T* const c_begin = t.c;
   const int64_t c_step = t.c_row, last_lanes = t.last_lanes;
   const bool accumulate = t.accumulate;
@@ -67,7 +67,7 @@ void multiply_tile(const Tile<T>& t) {
   const T* a[rows];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; ++i) a[i] = t.a + i * (order == OrderOfA::rows ? t.a_step : 1);
-  const T *b = t.b, *c_row = t.c;
+  const T *b = t.b, *c_row = c_begin;
   const int64_t b_row = t.b_row;
   int64_t k = 0;
   // Four steps share the instructions of a loop.
@@ -87,7 +87,7 @@ void multiply_tile(const Tile<T>& t) {
   while (k + 4 <= fetching) {
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) __builtin_prefetch(c_row + j * W, 1);
-    c_row += t.c_row;
+    c_row += c_step;
     four_steps();
   }
 #pragma GCC unroll 1
@@ -95,14 +95,16 @@ void multiply_tile(const Tile<T>& t) {
 #pragma GCC unroll 1
   for (; k < t.k; ++k, b += b_row) add_outer_product(c, a, k * a_col, b);
 
-  const auto each_vector = [&](auto f) __attribute__((always_inline)) {
+  const auto place = [&](int i, int j) { return c_begin + i * c_step + j * W; };
+  if (accumulate)
 #pragma GCC unroll 8
     for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) f(c[i][j], c_begin + i * c_step + j * W, lanes(j));
-  };
-  if (accumulate) each_vector([](Vec<T>& v, const T* p, int64_t n) { v += load_next(p, n); });
-  each_vector([](Vec<T> v, T* p, int64_t n) { store_next(p, v, n); });
+      for (int j = 0; j < vectors; ++j) c[i][j] += load_next(place(i, j), lanes(j));
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j) store_next(place(i, j), c[i][j], lanes(j));
 }
 
 // Calls the multiply_tile made for this many rows and vectors: the edges of C have smaller tiles.

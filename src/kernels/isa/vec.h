@@ -9,7 +9,7 @@
 //   load_n(p, n)   store_n(p, v, n)   the first n lanes, 0 <= n <= width<T>: the tail of an array
 //   broadcast(x)                      x in every lane
 //   multiply_add(x, y, z)             x y + z, fused where the CPU can
-//   add_product(sum, x, y)            sum += x y, the same, in the register of sum
+//   multiply_accumulate(sum, x, y)    sum += x y, in place: for the sums of a matrix product
 //   vmin   vmax   select              lane by lane
 //   sum_lanes(v)   max_lanes(v)       across the lanes, always in the same order
 //   transpose(rows)                   a width<T> x width<T> block, in registers
@@ -194,12 +194,15 @@ V multiply_add(V x, V y, V z) {
   return x * y + z;
 }
 
-// sum += x y, in the register that holds the sum. GCC 12 takes the result of multiply_add for a new
-// value, likes to put it where x or y was, and copies and spills its way out of that. In a loop
-// that needs all registers, as a tile of a matrix product does, this costs a tenth; so here GCC is
-// told which instruction it is to be.
+// sum += x y. With FMA instructions it is always one of them, at any level of optimisation: so what
+// must have the bits of a matrix product's sum is summed with this.
+//
+// GCC 12 takes the result of multiply_add for a new value, likes to put it where x or y was, and
+// copies and spills its way out of that. In a loop that needs all registers, as a tile of a matrix
+// product does, that cost a tenth of the time; so GCC is told the instruction, with a sum that is
+// read and written in one register.
 template <class V>
-[[gnu::always_inline]] inline void add_product(V& sum, V x, V y) {
+[[gnu::always_inline]] inline void multiply_accumulate(V& sum, V x, V y) {
 #if defined(__FMA__) && !defined(__clang__)
   if constexpr (sizeof(sum[0]) == sizeof(float))
     asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));

@@ -32,7 +32,7 @@ void multiply_tile(const Product& p, int64_t lanes, bool add) {
     for (int i = 0; i < rows; ++i) {
       const Vec<float> a = broadcast(p.a[i * p.a_row + l]);
 #pragma GCC unroll 8
-      for (int j = 0; j < vectors; ++j) add_product(c[i][j], a, b[j]);
+      for (int j = 0; j < vectors; ++j) multiply_accumulate(c[i][j], a, b[j]);
     }
   }
 #pragma GCC unroll 8
