@@ -47,7 +47,7 @@ template <int groups, class T>
 void multiply_columns(const GemmArgs<T>& g, int64_t k_block, int64_t j) {
   constexpr int W = width<T>;
   const int64_t k_blocks = g.k > 0 ? divide_up(g.k, k_block) : 1;
-  const int64_t n = g.n - j;  // at least as many as the groups have, or those of a single one
+  const int64_t n = g.n - j;  // the columns that are left: with two groups at least 2 W
   Vec<T> totals[groups] = {}, sums[groups];
 #pragma GCC unroll 2
   for (int i = 0; i < groups; ++i)
