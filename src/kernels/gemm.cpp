@@ -45,7 +45,7 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
   const int64_t panel = kernel.tile_columns * k;
   const int64_t a_elements = choose(2 * tuning.block_elements, packed_a_bytes / size);
   const int64_t m_block = std::max(kernel.tile_rows, a_elements / k);
-  const bool small =
+  const bool in_place =
       g.m <= kernel.tile_rows ||
       (g.m <= most_rows_in_place && cost_of({g.k, std::max(g.b_row, g.n)}) <=
                                         choose(tuning.block_elements, most_bytes_in_place / size));
@@ -59,7 +59,7 @@ GemmPlan make_plan(const GemmArgs<T>& g, const GemmKernel<T>& kernel) {
           .row = !one_row ? RowPlan::none
                  : cached ? RowPlan::from_cache
                           : RowPlan::from_memory,
-          .pack_b = g.b_col != 1 || !small};
+          .pack_b = g.b_col != 1 || !in_place};
 }
 
 // One thread's share, which may be all of it.
