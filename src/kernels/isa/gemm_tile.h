@@ -46,8 +46,9 @@ template <int rows, int vectors, class T>
   }
 }
 
+// Never inlined: GCC 12 then moves tile sums to memory in some callers, which costs a quarter.
 template <int rows, int vectors, OrderOfA order, class T>
-void multiply_tile(const Tile<T>& t) {
+[[gnu::noinline]] void multiply_tile(const Tile<T>& t) {
   constexpr int W = width<T>;
   // Copied, because the compiler must assume that a store to C may change t.
   T* const c_begin = t.c;
